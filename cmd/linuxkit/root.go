@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/linuxkit/linuxkit/internal/progress"
+)
+
+// app is what all commands share: the streams and the global flags.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	cacheDir string
+	mirrors  []string
+	certs    []string
+	quiet    bool
+	verbose  int
+}
+
+// run executes one command line and returns the exit status.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRootCmd(a)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(stderr, "Error: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func newRootCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:           "linuxkit",
+		Short:         "Assemble container images into bootable Linux systems",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.setup(cmd)
+		},
+	}
+	flags := cmd.PersistentFlags()
+	flags.StringVar(&a.cacheDir, "cache", "", "image cache directory (default $LINUXKIT_CACHE, else ~/.linuxkit/cache)")
+	flags.StringArrayVar(&a.mirrors, "mirror", nil, "registry mirror, [<registry>=]<url>; may be repeated")
+	flags.StringArrayVar(&a.certs, "cert-file", nil, "PEM file of an additional certificate authority; may be repeated")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show errors only")
+	flags.IntVarP(&a.verbose, "verbose", "v", 1, "0 errors, 1 information, 2 debug, 3 trace")
+	return cmd
+}
+
+// setup resolves the global flags against the environment and puts the
+// reporter into the command's context.
+func (a *app) setup(cmd *cobra.Command) error {
+	if a.cacheDir == "" {
+		a.cacheDir = defaultCacheDir()
+	}
+	cmd.SetContext(progress.With(cmd.Context(), newReporter(a)))
+	return nil
+}
+
+func defaultCacheDir() string {
+	if dir := os.Getenv("LINUXKIT_CACHE"); dir != "" {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "."
+	}
+	return filepath.Join(home, ".linuxkit", "cache")
+}
