@@ -1,0 +1,43 @@
+# Targets for people: demo, run, test, bench, lint. See README.md.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFILES     = $(shell git ls-files '*.go')
+MODULES     = $(dir $(shell git ls-files '*go.mod'))
+SETUP      ?= yes
+
+.PHONY: all build demo run test bench lint cross setup-demo setup-test clean
+
+all: build
+
+build:
+	go build -trimpath -ldflags "-s -w -X main.version=$$(git describe --tags --always 2>/dev/null) -X main.commit=$$(git rev-parse HEAD)" -o bin/linuxkit ./cmd/linuxkit
+
+setup-demo setup-test:
+	@test "$(SETUP)" != yes || scripts/setup $(@:setup-%=%)
+
+# Builds the default system from source, boots it, shows it serving and shuts
+# it down.
+demo: setup-demo build
+	go run ./test/demo
+
+# Boots the default system with its console on this terminal.
+run: setup-demo build
+	bin/linuxkit run --publish 8080:80 linuxkit.yml
+
+test: setup-test lint build
+	go run ./test/run $(MODULES)
+
+bench: setup-test build
+	go run ./test/bench
+
+lint: cross
+	@unformatted=$$(gofmt -l $(GOFILES)); test -z "$$unformatted" || { echo "not gofmt-clean:" $$unformatted >&2; exit 1; }
+	@for m in $(MODULES); do (cd $$m && go vet ./... && go run $(STATICCHECK) ./...) || exit 1; done
+
+# What needs no Linux has to work elsewhere too.
+cross:
+	GOOS=darwin GOARCH=arm64 go build -o /dev/null ./cmd/linuxkit
+	GOOS=windows GOARCH=amd64 go build -o /dev/null ./cmd/linuxkit
+
+clean:
+	rm -rf bin build

@@ -1,0 +1,148 @@
+package output
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/linuxkit/linuxkit/internal/format/cpio"
+	"github.com/linuxkit/linuxkit/internal/rootfs"
+)
+
+// archiveVersion is part of the keys of encoded segments. It changes when the
+// same entries are encoded in another way.
+const archiveVersion = 1
+
+// kindNeeded marks a directory in a list of paths that an archive supposes but
+// does not hold. The other kinds are those of [rootfs.Kind].
+const kindNeeded = 'p'
+
+// encoder writes entries as one compressed cpio archive.
+type encoder struct {
+	compressor io.WriteCloser
+	cpio       *cpio.Writer
+}
+
+func newEncoder(w io.Writer, c codec) (*encoder, error) {
+	compressor, err := newCompressor(w, c)
+	if err != nil {
+		return nil, err
+	}
+	return &encoder{compressor: compressor, cpio: cpio.NewWriter(compressor)}, nil
+}
+
+func newCompressor(w io.Writer, c codec) (io.WriteCloser, error) {
+	if c == zstdCodec {
+		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	}
+	return newGzipWriter(w)
+}
+
+func (e *encoder) entry(entry *rootfs.Entry) error {
+	h, err := cpio.FromTar(entry.Header, entry.Links)
+	if err != nil {
+		return err
+	}
+	if err := e.cpio.WriteHeader(h); err != nil {
+		return err
+	}
+	if h.Size == 0 || entry.Content == nil {
+		return nil
+	}
+	n, err := io.Copy(e.cpio, entry.Content)
+	if err != nil {
+		return fmt.Errorf("write content of %s: %w", h.Name, err)
+	}
+	if n != h.Size {
+		return fmt.Errorf("write content of %s: got %d of %d bytes", h.Name, n, h.Size)
+	}
+	return nil
+}
+
+func (e *encoder) close() error {
+	if err := e.cpio.Close(); err != nil {
+		return err
+	}
+	return e.compressor.Close()
+}
+
+// encodeArchive writes the archive of a segment and returns the list of its
+// paths: for each a byte for its kind, the name and a zero byte.
+func encodeArchive(ctx context.Context, s *rootfs.Segment, c codec, w io.Writer) ([]byte, error) {
+	enc, err := newEncoder(w, c)
+	if err != nil {
+		return nil, err
+	}
+	var tree rootfs.Tree
+	var list bytes.Buffer
+	tree.Begin(s)
+	note := func(kind byte, name string) error {
+		list.WriteByte(kind)
+		list.WriteString(name)
+		list.WriteByte(0)
+		if kind == kindNeeded {
+			kind = byte(rootfs.KindDir)
+		}
+		_, err := tree.Add(name, rootfs.Kind(kind))
+		return err
+	}
+	err = s.Walk(ctx, &tree, func(e *rootfs.Entry) error {
+		for _, dir := range missingParents(&tree, e.Header.Name) {
+			if err := note(kindNeeded, dir); err != nil {
+				return err
+			}
+		}
+		if err := note(byte(rootfs.KindOf(e)), e.Header.Name); err != nil {
+			return err
+		}
+		return enc.entry(e)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list.Bytes(), enc.close()
+}
+
+// encodeEntries writes a small archive.
+func encodeEntries(entries []*rootfs.Entry, c codec, w io.Writer) error {
+	enc, err := newEncoder(w, c)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := enc.entry(e); err != nil {
+			return err
+		}
+	}
+	return enc.close()
+}
+
+// alignedWriter counts what is written and can pad it with zero bytes, which
+// the kernel skips between archives.
+type alignedWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (a *alignedWriter) Write(p []byte) (int, error) {
+	n, err := a.w.Write(p)
+	a.n += int64(n)
+	return n, err
+}
+
+// ReadFrom lets the operating system copy from one file to another.
+func (a *alignedWriter) ReadFrom(r io.Reader) (int64, error) {
+	n, err := io.Copy(a.w, r)
+	a.n += n
+	return n, err
+}
+
+func (a *alignedWriter) align() error {
+	pad := -a.n & (segmentAlign - 1)
+	_, err := a.Write(make([]byte, pad))
+	return err
+}
+

@@ -1,0 +1,167 @@
+package output
+
+import (
+	"archive/tar"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/linuxkit/linuxkit/internal/progress"
+	"github.com/linuxkit/linuxkit/internal/rootfs"
+)
+
+// dockerfile makes a tar of the docker format a build context.
+const dockerfile = "\nFROM scratch\n\nCOPY . ./\n\nENTRYPOINT [\"/bin/rc.init\"]\n"
+
+const (
+	recordSource   = "LINUXKIT.source"
+	recordLocation = "LINUXKIT.location"
+)
+
+func writeDocker(ctx context.Context, b *build, w io.Writer) error {
+	t := newTarWriter(w)
+	if err := t.system(ctx, b); err != nil {
+		return err
+	}
+	if err := t.file("Dockerfile", 0o644, int64(len(dockerfile)), strings.NewReader(dockerfile)); err != nil {
+		return err
+	}
+	return t.w.Close()
+}
+
+func writeTar(ctx context.Context, b *build, w io.Writer) error {
+	t := newTarWriter(w)
+	if err := t.system(ctx, b); err != nil {
+		return err
+	}
+	return t.w.Close()
+}
+
+// tarWriter writes a tree as a POSIX pax archive whose entries name the image
+// they come from.
+type tarWriter struct {
+	w    *tar.Writer
+	tree rootfs.Tree
+	// records are added to each entry; nil adds none.
+	records map[string]string
+}
+
+func newTarWriter(w io.Writer) *tarWriter { return &tarWriter{w: tar.NewWriter(w)} }
+
+func (t *tarWriter) system(ctx context.Context, b *build) error {
+	if b.HasKernel {
+		if err := t.boot(ctx, b); err != nil {
+			return err
+		}
+	}
+	for _, s := range b.Segments {
+		if s.Title != "" {
+			progress.Infof(ctx, "%s", s.Title)
+		}
+		t.tree.Begin(s)
+		t.from(s.Source, s.Location)
+		if err := s.Walk(ctx, &t.tree, t.entry); err != nil {
+			return err
+		}
+	}
+	t.records = nil
+	return nil
+}
+
+func (t *tarWriter) from(source, location string) {
+	t.records = map[string]string{recordSource: source, recordLocation: location}
+}
+
+// boot writes the boot directory with what boots the system.
+func (t *tarWriter) boot(ctx context.Context, b *build) error {
+	t.tree.Begin(&rootfs.Segment{Source: b.KernelSource, Location: "kernel"})
+	t.from(b.KernelSource, "kernel")
+	dir := &rootfs.Entry{Header: &tar.Header{
+		Typeflag: tar.TypeDir, Name: "boot", Mode: 0o755, ModTime: rootfs.GeneratedTime,
+	}}
+	if err := t.entry(dir); err != nil {
+		return err
+	}
+	if err := t.file("boot/cmdline", 0o644, int64(len(b.Cmdline)), strings.NewReader(b.Cmdline)); err != nil {
+		return err
+	}
+	for _, f := range []*rootfs.BootFile{b.Kernel, b.UCode} {
+		if f == nil {
+			continue
+		}
+		if err := t.bootFile(ctx, b, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bootFile writes kernel or microcode with the mode that it has in its image.
+func (t *tarWriter) bootFile(ctx context.Context, b *build, f *rootfs.BootFile) error {
+	name := "boot/" + f.Name
+	if f != b.Kernel || !b.opts.DecompressKernel {
+		return f.Read(ctx, func(size, mode int64, r io.Reader) error { return t.file(name, mode, size, r) })
+	}
+	return f.Read(ctx, func(_, mode int64, _ io.Reader) error {
+		r, err := b.bootFile(ctx, f)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		info, err := r.Stat()
+		if err != nil {
+			return err
+		}
+		return t.file(name, mode, info.Size(), r)
+	})
+}
+
+func (t *tarWriter) file(name string, mode, size int64, r io.Reader) error {
+	return t.entry(&rootfs.Entry{Header: &tar.Header{
+		Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: size, ModTime: rootfs.GeneratedTime,
+	}, Content: r})
+}
+
+func (t *tarWriter) entry(e *rootfs.Entry) error {
+	h := *e.Header
+	if t.records != nil {
+		if _, err := t.tree.Add(h.Name, rootfs.KindOf(e)); err != nil {
+			return err
+		}
+	}
+	h.Format = tar.FormatPAX
+	h.PAXRecords = t.pax(e.Header.PAXRecords)
+	if err := t.w.WriteHeader(&h); err != nil {
+		return fmt.Errorf("write entry %s: %w", h.Name, err)
+	}
+	if h.Typeflag != tar.TypeReg || e.Content == nil {
+		return nil
+	}
+	n, err := io.Copy(t.w, e.Content)
+	if err != nil {
+		return fmt.Errorf("write content of %s: %w", h.Name, err)
+	}
+	if n != h.Size {
+		return fmt.Errorf("write content of %s: got %d of %d bytes", h.Name, n, h.Size)
+	}
+	return nil
+}
+
+// pax returns the records of an entry: those of its image that the writer does
+// not make itself, and those that say where it comes from.
+func (t *tarWriter) pax(own map[string]string) map[string]string {
+	records := map[string]string{}
+	for k, v := range own {
+		if strings.Contains(k, ".") && !strings.HasPrefix(k, "GNU.sparse.") {
+			records[k] = v
+		}
+	}
+	for k, v := range t.records {
+		records[k] = v
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	return records
+}

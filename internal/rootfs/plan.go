@@ -1,0 +1,158 @@
+package rootfs
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/linuxkit/linuxkit/config"
+	"github.com/linuxkit/linuxkit/internal/image"
+	"github.com/linuxkit/linuxkit/internal/reference"
+)
+
+// Options say for what and from where a system is planned.
+type Options struct {
+	// Platform is what images are made for; OS is "linux".
+	Platform ocispec.Platform
+	// Images finds images.
+	Images *image.Resolver
+}
+
+// Plan resolves everything that cfg names and returns the system it describes.
+// The configuration must have been validated.
+func Plan(ctx context.Context, cfg *config.Config, opts Options) (*System, error) {
+	p := &planner{cfg: cfg, opts: opts, lowers: map[string]string{}}
+	// 1. Find all images, several at a time.
+	if err := p.resolve(ctx); err != nil {
+		return nil, err
+	}
+	sys := &System{}
+	// 2. Kernel and init images, which share the root.
+	if err := p.planRoot(ctx, sys); err != nil {
+		return nil, err
+	}
+	// 3. Volumes.
+	for i, v := range cfg.Volumes {
+		if err := p.add(sys)(p.volumeSegments(ctx, i, v)); err != nil {
+			return nil, err
+		}
+	}
+	// 4. Containers.
+	for _, s := range sections(cfg) {
+		for i := range s.containers {
+			if err := p.add(sys)(p.bundleSegments(ctx, s, i)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	// 5. Files, which replace all else.
+	for i, f := range cfg.Files {
+		s, err := p.fileSegment(i, f)
+		if err != nil {
+			return nil, err
+		}
+		sys.Segments = append(sys.Segments, s)
+	}
+	return sys, nil
+}
+
+type planner struct {
+	cfg    *config.Config
+	opts   Options
+	images map[string]*image.Image
+	// lowers maps the reference of a container image to the directory that
+	// holds its files: an image is laid down once.
+	lowers map[string]string
+}
+
+func (p *planner) add(sys *System) func([]*Segment, error) error {
+	return func(s []*Segment, err error) error {
+		sys.Segments = append(sys.Segments, s...)
+		return err
+	}
+}
+
+func (p *planner) planRoot(ctx context.Context, sys *System) error {
+	if p.cfg.Kernel.Image != "" {
+		img, err := p.image(ctx, p.cfg.Kernel.Image)
+		if err != nil {
+			return err
+		}
+		addKernel(sys, p.cfg.Kernel, img)
+	}
+	var images []*image.Image
+	var segments []*Segment
+	for i, name := range p.cfg.Init {
+		img, err := p.image(ctx, name)
+		if err != nil {
+			return err
+		}
+		s := imageSegment(img, fmt.Sprintf("init[%d]", i), "", useRoot)
+		s.Title = "Process init image: " + img.Ref
+		images, segments = append(images, img), append(segments, s)
+	}
+	sys.Segments = append(sys.Segments, segments...)
+	if len(segments) > 1 {
+		sys.Segments = append(sys.Segments, apkSegment(images, segments))
+	}
+	return nil
+}
+
+// wanted are the references of all images that are unpacked.
+func (p *planner) wanted() []string {
+	all := append([]string{p.cfg.Kernel.Image}, p.cfg.Init...)
+	for _, v := range p.cfg.Volumes {
+		if v.Format != "oci" {
+			all = append(all, v.Image)
+		}
+	}
+	for _, s := range sections(p.cfg) {
+		for _, c := range s.containers {
+			all = append(all, c.Image)
+		}
+	}
+	var unique []string
+	seen := map[string]bool{"": true}
+	for _, ref := range all {
+		if !seen[ref] {
+			seen[ref] = true
+			unique = append(unique, ref)
+		}
+	}
+	return unique
+}
+
+func (p *planner) resolve(ctx context.Context) error {
+	refs := p.wanted()
+	found := make([]*image.Image, len(refs))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(2 * runtime.NumCPU())
+	for i, ref := range refs {
+		g.Go(func() (err error) {
+			found[i], err = p.opts.Images.Image(ctx, p.expand(ref), p.opts.Platform)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	p.images = make(map[string]*image.Image, len(refs))
+	for i, ref := range refs {
+		p.images[ref] = found[i]
+	}
+	return nil
+}
+
+// image returns a resolved image by its name as written.
+func (p *planner) image(_ context.Context, name string) (*image.Image, error) {
+	img, ok := p.images[name]
+	if !ok {
+		return nil, fmt.Errorf("image %q was not resolved", name)
+	}
+	return img, nil
+}
+
+func (p *planner) expand(name string) string { return reference.Expand(name) }

@@ -1,0 +1,83 @@
+package rootfs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/linuxkit/linuxkit/internal/layer"
+)
+
+// GeneratedTime is the modification time of all generated entries:
+// 2017-04-18 16:30:00 UTC.
+var GeneratedTime = time.Unix(1492533000, 0).UTC()
+
+// Entry is one file of the tree; its Header.Name is relative and clean.
+type Entry = layer.Entry
+
+// Emit receives the entries of a segment. Content must be read before it
+// returns.
+type Emit func(*Entry) error
+
+// Segment is one part of the root filesystem.
+type Segment struct {
+	// Source and Location say where the entries come from; they become the
+	// LINUXKIT.source and LINUXKIT.location records of tar output.
+	Source, Location string
+	// Key identifies the entries, order included: equal keys mean equal
+	// entries. It is empty for small generated segments, which are not worth
+	// keeping.
+	Key string
+	// Title names the segment in progress messages; empty means none is shown.
+	Title string
+
+	walk func(ctx context.Context, t *Tree, emit Emit) error
+}
+
+// Walk produces the entries of s in order: directories before what they hold,
+// the carrier of a hard link before its links. Tree must know the segments
+// before s.
+func (s *Segment) Walk(ctx context.Context, t *Tree, emit Emit) error {
+	if err := s.walk(ctx, t, emit); err != nil {
+		return fmt.Errorf("assemble %s from %s: %w", s.Location, s.Source, err)
+	}
+	return nil
+}
+
+// BootFile is a file that boots the system rather than being part of its tree.
+type BootFile struct {
+	// Name is "kernel" or "ucode.cpio"; its place in tar output is below boot.
+	Name string
+	Mode int64
+	// Key identifies the content.
+	Key string
+	// Read calls fn with the size and content of the file.
+	Read func(ctx context.Context, fn func(size, mode int64, r io.Reader) error) error
+}
+
+// System is a root filesystem ready to be encoded.
+type System struct {
+	// HasKernel is set if the configuration has a kernel section with an image.
+	HasKernel bool
+	// KernelSource is the reference of the kernel image.
+	KernelSource string
+	Cmdline      string
+	// Kernel and UCode are nil if there is none.
+	Kernel, UCode *BootFile
+	// KernelConfig reads the build configuration of the kernel, if the image
+	// holds one; nil otherwise.
+	KernelConfig func(ctx context.Context) ([]byte, error)
+	Segments     []*Segment
+}
+
+// keyOf returns a key for the given parts.
+func keyOf(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s,", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
