@@ -28,7 +28,7 @@ const (
 	tool     = "bin/linuxkit"
 	system   = "linuxkit.yml"
 	outDir   = "build/demo"
-	farewell = "so long, and thanks for all the fish"
+	farewell = "goodbye from the onshutdown container"
 	// patience is how long an emulated system may take to answer or to stop.
 	patience = 5 * time.Minute
 )
