@@ -35,7 +35,9 @@ func addKernel(sys *System, k config.Kernel, img *image.Image) {
 	sys.KernelSource = img.Ref
 	sys.Cmdline = k.Cmdline
 	sys.Kernel = bootFile(img, "kernel", binary)
-	sys.KernelConfig = func(ctx context.Context) ([]byte, error) { return readSmall(ctx, img, kernelConfigFile, maxKernelConfig) }
+	sys.KernelConfig = func(ctx context.Context) ([]byte, error) {
+		return readSmall(ctx, img, kernelConfigFile, maxKernelConfig)
+	}
 	if k.UCode != nil && *k.UCode != "" {
 		sys.UCode = bootFile(img, "ucode.cpio", *k.UCode)
 	}
