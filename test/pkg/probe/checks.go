@@ -39,6 +39,7 @@ var checks = map[string]check{
 	"http":      {2, "URL TEXT", fetch},
 	"console":   {1, "TEXT", console},
 	"processes": {1, "NAME", processes},
+	"count":     {1, "EVENT", count},
 }
 
 func exit(a []string) error {
@@ -213,4 +214,14 @@ func processes(a []string) error {
 		}
 	}
 	return errors.New("no such process")
+}
+
+// count prints how many instructions the processor has executed since it was
+// switched on, which an emulator that ties its clock to them knows.
+func count(a []string) error {
+	n, err := instructions()
+	if err != nil {
+		return err
+	}
+	return console([]string{fmt.Sprintf("instructions %s %d", a[0], n)})
 }
