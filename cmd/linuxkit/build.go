@@ -151,7 +151,7 @@ func (a *app) build(ctx context.Context, files []string, o buildOptions) (string
 		return "", err
 	}
 	if o.dryRun {
-		text, err := cfg.YAML(config.DryRun)
+		text, err := cfg.YAML(config.Wide)
 		if err != nil {
 			return "", err
 		}

@@ -20,20 +20,13 @@ const ociVersion = "1.2.1"
 // Input is what the files of a bundle are made of.
 type Input struct {
 	// Container is the entry of the configuration, merged with the label of
-	// the image by [config.MergeLabel].
+	// the image by [config.MergeLabel]. Volumes are resolved already.
 	Container config.Container
 	// Image is the configuration of the image. Its user is not looked at.
 	Image ocispec.ImageConfig
 	// IDs returns the number of a user or group.
 	IDs func(config.ID) (uint32, error)
-	// Volumes finds a volume.
-	Volumes Volumes
 }
-
-// Volumes returns the absolute path on which the volume of that name is in the
-// booted system, and whether it may be mounted read-only only; ok is false if
-// there is none.
-type Volumes func(name string) (dir string, readonly bool, ok bool)
 
 // Build returns the content of config.json and of runtime.json. The mounts of
 // the latter lack those that make the root file system: see [RootMounts].

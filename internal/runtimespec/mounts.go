@@ -1,21 +1,12 @@
 package runtimespec
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/linuxkit/linuxkit/config"
-)
-
-// Errors about the volumes of mounts.
-var (
-	ErrNoVolume       = errors.New("volume not found")
-	ErrVolumeReadonly = errors.New("volume is read-only")
 )
 
 func defaultMounts(readonly bool) []config.Mount {
@@ -70,9 +61,6 @@ func (in *Input) tmpfs() (mounts []config.Mount, err error) {
 func (in *Input) binds() (mounts []config.Mount, err error) {
 	for _, s := range value(in.Container.Binds) {
 		m, err := config.ParseBind(s)
-		if err == nil {
-			m, err = in.resolve(m)
-		}
 		if err != nil {
 			return nil, err
 		}
@@ -83,40 +71,12 @@ func (in *Input) binds() (mounts []config.Mount, err error) {
 
 func (in *Input) fullMounts() (mounts []config.Mount, err error) {
 	for _, m := range value(in.Container.Mounts) {
-		if m.Type == "bind" {
-			if m, err = in.resolve(m); err != nil {
-				return nil, err
-			}
-		}
 		if m, err = config.CompleteMount(m); err != nil {
 			return nil, err
 		}
 		mounts = append(mounts, m)
 	}
 	return mounts, nil
-}
-
-// resolve puts the directory of a volume in the place of its name, which is
-// any source without a slash in front.
-func (in *Input) resolve(m config.Mount) (config.Mount, error) {
-	if strings.HasPrefix(m.Source, "/") {
-		return m, nil
-	}
-	dir, readonly, ok := in.Volumes(m.Source)
-	if !ok {
-		return m, fmt.Errorf("mount on %s: %w: %q; define it in the volumes section, or begin the source with / if it is a path", m.Destination, ErrNoVolume, m.Source)
-	}
-	if readonly && !isReadonly(m.Options) {
-		return m, fmt.Errorf("mount on %s: %w: %q; add the option ro", m.Destination, ErrVolumeReadonly, m.Source)
-	}
-	m.Source = dir
-	return m, nil
-}
-
-// isReadonly tells what the first of "ro" and "rw" says.
-func isReadonly(options []string) bool {
-	i := slices.IndexFunc(options, func(o string) bool { return o == "ro" || o == "rw" })
-	return i >= 0 && options[i] == "ro"
 }
 
 func specMount(m config.Mount) specs.Mount {
