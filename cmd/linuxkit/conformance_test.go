@@ -44,21 +44,44 @@ func checkCase(t *testing.T, cache, dir, arch string) {
 	if row, ok := got[metadata]; ok {
 		checkMetadata(t, cache, row.Content, arch)
 	}
+	for _, d := range treetest.Diff(treetest.WithoutBoot(want), treetest.WithoutBoot(buildInitrd(t, cache, dir, arch)), metadata) {
+		t.Error("initrd:", d)
+	}
 }
 
-func buildTree(t *testing.T, cache, dir, arch string) map[string]treetest.Row {
+func build(t *testing.T, cache, dir, arch string, flags ...string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(files)
-	out := filepath.Join(t.TempDir(), "out.tar")
-	args := []string{"--cache", cache, "-q", "build", "--no-sbom", "--format", "tar", "--arch", arch, "--o", out}
+	args := append([]string{"--cache", cache, "-q", "build", "--no-sbom", "--arch", arch}, flags...)
 	var stderr bytes.Buffer
 	if code := run(t.Context(), append(args, files...), nil, &stderr, &stderr); code != 0 {
 		t.Fatalf("build ended with %d:\n%s", code, &stderr)
 	}
+}
+
+func buildInitrd(t *testing.T, cache, dir, arch string) map[string]treetest.Row {
+	t.Helper()
+	out := t.TempDir()
+	build(t, cache, dir, arch, "--dir", out, "--name", "x")
+	data, err := os.ReadFile(filepath.Join(out, "x-initrd.img"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := treetest.ReadInitrd(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+func buildTree(t *testing.T, cache, dir, arch string) map[string]treetest.Row {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "out.tar")
+	build(t, cache, dir, arch, "--format", "tar", "--o", out)
 	f, err := os.Open(out)
 	if err != nil {
 		t.Fatal(err)
