@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -65,7 +66,14 @@ func (a *app) setup(cmd *cobra.Command) error {
 	if a.cacheDir == "" {
 		a.cacheDir = defaultCacheDir()
 	}
-	cmd.SetContext(progress.With(cmd.Context(), newReporter(a)))
+	asked := cmd.Flags().Changed("verbose")
+	switch {
+	case a.verbose < 0 || a.verbose > 3:
+		return errors.New("verbose flag can only be set to 0, 1, 2 or 3")
+	case a.quiet && asked && a.verbose > 0:
+		return errors.New("can't set quiet and verbose flag at the same time")
+	}
+	cmd.SetContext(progress.With(cmd.Context(), newReporter(a, asked)))
 	return nil
 }
 
