@@ -48,7 +48,11 @@ type entry struct {
 }
 
 func (e entry) fail(path, format string, args ...any) {
-	e.errs.add(e.at(path), join(e.path, path), format, args...)
+	full := e.path
+	if path != "" {
+		full = join(full, path)
+	}
+	e.errs.add(e.at(path), full, format, args...)
 }
 
 // report adds err, if any, as a fault of the value at path.
