@@ -88,11 +88,14 @@ func publish(f *os.File, name string) error {
 		dropTemp(f)
 		return fmt.Errorf("create %s: %w", name, err)
 	}
-	if err := errors.Join(f.Close(), os.Rename(temp, name)); err != nil {
-		os.Remove(temp)
-		return err
+	err = f.Close()
+	if err == nil {
+		err = os.Rename(temp, name)
 	}
-	return nil
+	if err != nil {
+		os.Remove(temp)
+	}
+	return err
 }
 
 // WriteFile makes the file of that name from what fn writes. It appears only
