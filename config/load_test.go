@@ -249,3 +249,15 @@ func TestResolveVolumes(t *testing.T) {
 		t.Errorf("nope: %v", err)
 	}
 }
+
+func TestDefaultSystemLoads(t *testing.T) {
+	var p packages
+	c, err := Load(t.Context(), []string{"../linuxkit.yml"}, LoadOptions{Package: p.find})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Kernel.Image == "" || len(c.Init) == 0 || len(c.Services) == 0 || len(p.dirs) == 0 {
+		t.Errorf("the default system lacks a part: %+v", c)
+	}
+	checkRoundTrip(t, c)
+}
