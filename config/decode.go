@@ -1,10 +1,6 @@
 package config
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
 	"reflect"
 	"strconv"
 
@@ -49,60 +45,8 @@ func decodeDocument(name string, data []byte) (*document, error) {
 	return doc, d.errs.err()
 }
 
-// parse returns the root of the only document of data.
-func parse(name string, data []byte) (*yaml.Node, error) {
-	loader, err := yaml.NewLoader(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	first, err := nextDocument(name, loader)
-	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: the document is empty; write {} for an empty configuration", name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	switch second, err := nextDocument(name, loader); {
-	case errors.Is(err, io.EOF):
-		return first, nil
-	case err != nil:
-		return nil, err
-	default:
-		return nil, Errors{{
-			Pos: Position{name, second.Line, second.Column},
-			Err: errors.New("a second document begins here; put each in a file of its own and name all files"),
-		}}
-	}
-}
-
-func nextDocument(name string, loader *yaml.Loader) (*yaml.Node, error) {
-	var doc yaml.Node
-	if err := loader.Load(&doc); err != nil {
-		return nil, syntaxError(name, err)
-	}
-	if doc.Kind != yaml.DocumentNode {
-		return &doc, nil
-	}
-	if len(doc.Content) == 0 {
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}, nil
-	}
-	return doc.Content[0], nil
-}
-
-func syntaxError(name string, err error) error {
-	var load *yaml.LoadError
-	if !errors.As(err, &load) {
-		return err
-	}
-	msg := load.Message
-	if load.ContextMsg != "" {
-		msg = load.ContextMsg + ": " + msg
-	}
-	return Errors{{Pos: Position{name, load.Mark.Line, max(1, load.Mark.Column)}, Err: fmt.Errorf("not valid yaml: %s", msg)}}
-}
-
 // maxNodes is how many values a document may have once aliases are expanded.
-const maxNodes = 1 << 20
+const maxNodes = 1 << 18
 
 // decoder turns yaml nodes into values of the types of this package.
 type decoder struct {

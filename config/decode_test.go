@@ -24,8 +24,8 @@ func TestFaults(t *testing.T) {
 		// want is the whole error text, or its beginning if it ends in "...".
 		want string
 	}{
-		"empty":        {"", "f.yml: the document is empty; ..."},
-		"comment only": {"# x\n", "f.yml: the document is empty; ..."},
+		"empty":        {"", "f.yml:1:1: the document is empty; ..."},
+		"comment only": {"# x\n", "f.yml:1:1: the document is empty; ..."},
 		"list root":    {"[]", "f.yml:1:1: want an object, not a list"},
 		"string root":  {"hello", `f.yml:1:1: want an object, not the string "hello"`},
 		"unknown key":  {"foo: 1", `f.yml:1:1: foo: unknown key "foo"; known keys: files, init, kernel, onboot, onshutdown, services, trust, volumes`},
@@ -39,6 +39,10 @@ func TestFaults(t *testing.T) {
 		"two documents":   {"init: [a]\n---\ninit: [b]", "f.yml:3:1: a second document begins here; ..."},
 		"broken second":   {"init: [a]\n---\ninit: [", "f.yml:4:1: not valid yaml: ..."},
 		"syntax":          {"init: [a\nb: ]: c", "f.yml:2:..."},
+		"not text":        {"init:\n- é\xff", "f.yml:2:4: not valid yaml: a byte that is not text ..."},
+		"control":         {"init:\n- a\x01", "f.yml:2:4: not valid yaml: a byte that is not text ..."},
+		"tab":             {"init:\n\t- a", "f.yml:2:1: not valid yaml: while scanning for the next token: found character that cannot start any token; indent with blanks, ..."},
+		"unquoted @":      {"init: [@pkg:x]", "f.yml:1:8: not valid yaml: while scanning ..."},
 		"unknown anchor":  {"init: *x", "f.yml:1:7: not valid yaml: ..."},
 		"number in list":  {"init: [a, 5]", `f.yml:1:11: init.1: want a string, not the integer 5; put it in quotes: "5"`},
 		"null string":     {"kernel: {image: x, tar: null}", "f.yml:1:25: kernel.tar: empty, want a string; remove it or give it a value"},

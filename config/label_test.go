@@ -66,7 +66,7 @@ func TestInvalidLabel(t *testing.T) {
 		`{"image":"x"}`:      `label:1:2: image: unknown key "image"`,
 		`[1]`:                "label:1:1: want an object, not a list",
 		`null`:               "label:1:1: empty, want an object",
-		` `:                  "label: the document is empty",
+		` `:                  "label:1:1: the document is empty",
 		`{"readonly":"yes"}`: "label:1:13: readonly: want true or false",
 		`{`:                  "label:2:1: not valid yaml",
 	} {

@@ -86,7 +86,7 @@ func TestLoadSources(t *testing.T) {
 		srv.URL + "/no.yml":                      srv.URL + "/no.yml: the server answered 404 Not Found",
 		"http://127.0.0.1:1/x":                   "cannot fetch configuration: Get \"http://127.0.0.1:1/x\"",
 		"http://127.0.0.1:1/%zz":                 "cannot fetch http://127.0.0.1:1/%zz",
-		"-":                                      "stdin: the document is empty",
+		"-":                                      "stdin:1:1: the document is empty",
 		filepath.Join(t.TempDir(), "nosuch.yml"): "nosuch.yml: no such file",
 		t.TempDir():                              "is a directory",
 	} {
@@ -239,7 +239,25 @@ func TestResolveVolumes(t *testing.T) {
 	if (*own.Mounts)[0].Source != "v" || (*own.Binds)[0] != "v:/x" {
 		t.Error("ResolveVolumes changed its argument")
 	}
+	if dir, readonly, ok := c.VolumeDir("ro"); dir != "/containers/volumes/ro/merged" || !readonly || !ok {
+		t.Errorf("volume ro is %s, %v, %v", dir, readonly, ok)
+	}
+	if dir, _, ok := c.VolumeDir("nope"); ok {
+		t.Errorf("volume nope is %s", dir)
+	}
 	if _, err := c.ResolveVolumes(ImageConfig{Binds: &[]string{"nope:/x"}}); !errors.Is(err, ErrNoVolume) {
 		t.Errorf("nope: %v", err)
 	}
+}
+
+func TestDefaultSystemLoads(t *testing.T) {
+	var p packages
+	c, err := Load(t.Context(), []string{"../linuxkit.yml"}, LoadOptions{Package: p.find})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Kernel.Image == "" || len(c.Init) == 0 || len(c.Services) == 0 || len(p.dirs) == 0 {
+		t.Errorf("the default system lacks a part: %+v", c)
+	}
+	checkRoundTrip(t, c)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -120,20 +121,17 @@ files: [{path: etc/linuxkit.yml, metadata: yaml, mode: "0644"}]`)
 }
 
 func TestDryRunText(t *testing.T) {
-	c, err := check("{}")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{
+	for doc, want := range map[string]string{
 		"{}": "kernel:\n    image: \"\"\ninit: []\nonboot: []\nonshutdown: []\nservices: []\nfiles: []\nvolumes: []\n",
 		"services: [{name: a, image: b, env: [\"1\"]}]": "kernel:\n    image: \"\"\ninit: []\nonboot: []\nonshutdown: []\nservices:\n" +
 			"    - name: a\n      image: b\n      env:\n        - \"1\"\nfiles: []\nvolumes: []\n",
 	} {
-		if c, err = check(name); err != nil {
+		c, err := check(doc)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if got, err := c.YAML(Wide); err != nil || string(got) != want {
-			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, got, want)
+			t.Errorf("%s: %v\n%s\nwant\n%s", doc, err, got, want)
 		}
 	}
 }
@@ -166,4 +164,19 @@ func TestJSONText(t *testing.T) {
 		t.Error("a string that is not text was written as JSON")
 	}
 	checkRoundTrip(t, c)
+}
+
+// Any text comes through, as a value and as a key.
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"", "yes", "0644", "a: b", "<<", "=", "2020-01-01", "\n a\n\n", "- x", "\ufeff", "\u2028\r", "\xff", "!x", "%a\n---\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c := &Config{Files: []*File{{Path: "a", Contents: &s, Source: s}}}
+		if utf8.ValidString(s) {
+			m := map[string]string{s: s}
+			c.Services = []*Container{{Name: "a", Image: "b", ImageConfig: ImageConfig{Sysctl: &m, Binds: &[]string{s, s}}}}
+		}
+		checkRoundTrip(t, c)
+	})
 }
