@@ -96,10 +96,10 @@ func (j *joined) Read(p []byte) (int, error) {
 
 func (j *joined) Seek(offset int64, whence int) (int64, error) {
 	left := j.head.c.size - j.head.position
-	if offset <= left {
+	if left > 0 && offset <= left {
 		return j.head.Seek(offset, whence)
 	}
 	j.head.position = j.head.c.size
-	n, err := j.rest.Seek(offset-left, whence)
-	return j.head.c.size + n, err
+	// The position of the rest counts from the beginning of all.
+	return j.rest.Seek(offset-left, whence)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -132,10 +133,19 @@ func (s *stream) Seek(offset int64, whence int) (int64, error) {
 		s.position += int64(n)
 		offset -= int64(n)
 		if err != nil {
-			return s.position, err
+			return s.position, unexpected(err)
 		}
 	}
 	return s.position, nil
+}
+
+// unexpected makes an error of an end of input, which package tar would take
+// for the end of the archive.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // plainFile is a tar archive that is not compressed and can be skipped in.
@@ -162,7 +172,7 @@ func (p *plainFile) Seek(offset int64, whence int) (int64, error) {
 	if offset <= int64(p.Buffered()) {
 		n, err := p.Discard(int(offset))
 		p.position += int64(n)
-		return p.position, err
+		return p.position, unexpected(err)
 	}
 	if _, err := p.file.Seek(offset-int64(p.Buffered()), io.SeekCurrent); err != nil {
 		return p.position, err

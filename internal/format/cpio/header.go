@@ -58,8 +58,10 @@ type Header struct {
 	// HardLink, if it is set, makes the entry one more name of that earlier
 	// entry; all else but Name is not looked at. The reader does not set it.
 	HardLink string
-	// Inode tells names of one file; the reader sets it.
-	Inode uint32
+	// Inode and Archive tell names of one file, which have both in common.
+	// The reader sets them; archives count from 0.
+	Inode   uint32
+	Archive int
 }
 
 // tarTypes are the types that both formats have.

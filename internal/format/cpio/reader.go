@@ -18,20 +18,19 @@ type Reader struct {
 	rem int64 // bytes of content left
 	// archive is true while the trailer of an archive is still to come.
 	archive bool
+	number  int
 }
 
 // NewReader returns a reader of the archives in r.
 func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReader(r)} }
 
 // Next goes to the next entry, whatever archive it is in; [io.EOF] is the end
-// of the last archive. Other errors wrap [ErrFormat] or come from below. Inode
-// numbers of different archives have nothing to do with each other: count
-// [Reader.Next] results with [Header.Name] unique to tell them apart.
+// of the last archive. Other errors wrap [ErrFormat] or come from below.
 func (r *Reader) Next() (*Header, error) {
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		return nil, err
-	}
 	for {
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			return nil, err
+		}
 		if err := r.align(); err != nil {
 			return nil, err
 		}
@@ -41,8 +40,10 @@ func (r *Reader) Next() (*Header, error) {
 		}
 		r.archive = h.Name != trailerName
 		if r.archive {
+			h.Archive = r.number
 			return h, nil
 		}
+		r.number++
 	}
 }
 

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync"
 	"time"
 )
 
 const (
 	firstInode = 721
-	// The device that all files seem to be on.
+	// All files seem to be on this device.
 	deviceMajor = 3
 	deviceMinor = 1
 	// archiveAlign is the multiple of bytes that an archive has.
@@ -78,7 +79,7 @@ func (w *Writer) header(h *Header) error {
 	}
 	w.inode++
 	w.left, w.name = own.Size, own.Name
-	return w.put(&own)
+	return w.put(&own, deviceMajor, deviceMinor)
 }
 
 // hardLink writes one more name of a file. Its content came with the first.
@@ -95,20 +96,20 @@ func (w *Writer) hardLink(h *Header) error {
 	if err := own.check(); err != nil {
 		return err
 	}
-	return w.put(&own)
+	return w.put(&own, deviceMajor, deviceMinor)
 }
 
 // put writes a header, its name, and the target of a symbolic link. The
 // kernel does not know hard links of symbolic links, so each name gets its own
-// target.
-func (w *Writer) put(h *Header) error {
+// target. The numbers are those of the device the file seems to be on.
+func (w *Writer) put(h *Header, major, minor uint32) error {
 	size := h.Size
 	if h.Mode&TypeMask == TypeSymlink {
 		size = int64(len(h.Linkname))
 	}
 	w.buf = fmt.Appendf(w.buf[:0], "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", magic,
 		h.Inode, h.Mode, h.UID, h.GID, h.Links, seconds(h.ModTime), size,
-		deviceMajor, deviceMinor, h.Major, h.Minor, len(h.Name)+1, 0)
+		major, minor, h.Major, h.Minor, len(h.Name)+1, 0)
 	w.buf = append(append(w.buf, h.Name...), 0)
 	w.pad()
 	if h.Mode&TypeMask == TypeSymlink {
@@ -135,6 +136,18 @@ func (w *Writer) write(p []byte) error {
 	w.err = err
 	return err
 }
+
+// ReadFrom copies content of the entry that was begun last from r, to its end.
+func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
+	buf := copyPool.Get().(*[copyBuffer]byte)
+	defer copyPool.Put(buf)
+	return io.CopyBuffer(onlyWriter{w}, r, buf[:])
+}
+
+// onlyWriter hides ReadFrom.
+type onlyWriter struct{ io.Writer }
+
+var copyPool = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
 // finish ends the content of an entry.
 func (w *Writer) finish() error {
@@ -177,9 +190,7 @@ func (w *Writer) Close() error {
 		return err
 	}
 	trailer := Header{Name: trailerName, Inode: w.inode, Links: 1, ModTime: time.Unix(0, 0)}
-	w.inode++
-	w.buf = w.buf[:0]
-	if err := w.putTrailer(&trailer); err != nil {
+	if err := w.put(&trailer, 0, 0); err != nil {
 		return err
 	}
 	if err := w.write(make([]byte, -w.n&(archiveAlign-1))); err != nil {
@@ -200,14 +211,4 @@ func (w *Writer) checkLinks() error {
 		return nil
 	}
 	return fmt.Errorf("close cpio archive: %d of the links to %.200s are missing", w.linked[first].left, first)
-}
-
-// putTrailer writes the entry at the end: all is zero but inode, links and
-// the length of the name.
-func (w *Writer) putTrailer(h *Header) error {
-	w.buf = fmt.Appendf(w.buf[:0], "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", magic,
-		h.Inode, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, len(trailerName)+1, 0)
-	w.buf = append(append(w.buf, trailerName...), 0)
-	w.pad()
-	return w.write(w.buf)
 }
