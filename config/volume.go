@@ -29,16 +29,6 @@ func (c *Config) Volume(name string) *Volume {
 // mount.
 func (v *Volume) Path() string { return path.Join(volumesDir, v.Name, "merged") }
 
-// VolumeDir returns the directory of the volume of that name on the target and
-// whether it may only be mounted read-only; ok is false if there is none.
-func (c *Config) VolumeDir(name string) (dir string, readonly, ok bool) {
-	v := c.Volume(name)
-	if v == nil {
-		return "", false, false
-	}
-	return v.Path(), v.Readonly, true
-}
-
 // VolumeMount returns m with the directory of the volume as its source, if m
 // is of type bind and its source, which does not begin with "/", names a
 // volume; other mounts are returned as they are. It is an error if there is no

@@ -32,15 +32,9 @@ func ids(id config.ID) (uint32, error) {
 	return 0, fmt.Errorf("cannot find id %q", id.Name)
 }
 
-func volumes(name string) (string, bool, bool) {
-	known := map[string]bool{"site": false, "blank": false, "frozen": true}
-	readonly, ok := known[name]
-	return "/containers/volumes/" + name + "/merged", readonly, ok
-}
-
 func build(c config.ImageConfig, image ocispec.ImageConfig) (*specs.Spec, *Runtime, error) {
 	return Build(Input{
-		Container: config.Container{Name: "x", Image: "conf/x:v1", ImageConfig: c}, Image: image, IDs: ids, Volumes: volumes,
+		Container: config.Container{Name: "x", Image: "conf/x:v1", ImageConfig: c}, Image: image, IDs: ids,
 	})
 }
 
@@ -68,7 +62,7 @@ func TestRecorded(t *testing.T) {
 			},
 		}, bareImage},
 		"15-web": {"services/web", "services/web/lower", config.ImageConfig{
-			Binds: strs("site:/srv:rw", "frozen:/frozen:ro", "blank:/data"),
+			Binds: strs("/containers/volumes/site/merged:/srv:rw", "/containers/volumes/frozen/merged:/frozen:ro", "/containers/volumes/blank/merged:/data"),
 		}, appImage},
 		"17-000-netns": {"onboot/000-netns", "onboot/000-netns/lower", config.ImageConfig{
 			Net: "new",
@@ -141,7 +135,7 @@ func TestText(t *testing.T) {
 		CgroupsPath: p("/cg"), Net: "none", Ipc: "new", Uts: "/run/uts", Pid: "host", Userns: "new",
 		Devices:           &[]config.Device{{Path: "/dev/x", Type: "c", Major: 1, Minor: 2, Mode: "0666"}, {Path: "all", Type: "b"}},
 		RootfsPropagation: p("shared"), MaskedPaths: strs("/m"), ReadonlyPaths: strs("/r"),
-		Mounts: &[]config.Mount{{Destination: "/z", Type: "bind", Source: "site", Options: []string{"bind"}, UIDMappings: []config.IDMapping{{HostID: 5, Size: 6}}}},
+		Mounts: &[]config.Mount{{Destination: "/z", Type: "bind", Source: "/containers/volumes/site/merged", Options: []string{"bind"}, UIDMappings: []config.IDMapping{{HostID: 5, Size: 6}}}},
 	}
 	spec, runtime, err := build(c, appImage)
 	if err != nil {
@@ -239,9 +233,6 @@ func TestMounts(t *testing.T) {
 	}{
 		"last bind counts":      {config.ImageConfig{Binds: strs("/a:/b", "/c:/b:ro")}, "/b", specs.Mount{Type: "bind", Source: "/c", Options: []string{"ro", "rbind"}}},
 		"mount over bind":       {config.ImageConfig{Binds: strs("/a:/b"), Mounts: &[]config.Mount{{Type: "ext4", Source: "/dev/x", Destination: "/b"}}}, "/b", specs.Mount{Type: "ext4", Source: "/dev/x"}},
-		"volume":                {config.ImageConfig{Binds: strs("site:/b")}, "/b", specs.Mount{Type: "bind", Source: "/containers/volumes/site/merged", Options: []string{"rw", "rbind", "rshared"}}},
-		"volume, read-only":     {config.ImageConfig{Binds: strs("frozen:/b:nosuid,ro")}, "/b", specs.Mount{Type: "bind", Source: "/containers/volumes/frozen/merged", Options: []string{"nosuid", "ro", "rbind"}}},
-		"volume in mounts":      {config.ImageConfig{Mounts: &[]config.Mount{{Type: "bind", Source: "frozen", Destination: "/b", Options: []string{"ro", "rw"}}}}, "/b", specs.Mount{Type: "bind", Source: "/containers/volumes/frozen/merged", Options: []string{"ro", "rw"}}},
 		"default, read-only":    {config.ImageConfig{Readonly: p(true)}, "/sys", specs.Mount{Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}}},
 		"/dev as tmpfs":         {config.ImageConfig{Mounts: &[]config.Mount{{Destination: "/dev", Options: []string{"ro"}}}}, "/dev", specs.Mount{Type: "tmpfs", Source: "tmpfs", Options: []string{"ro"}}},
 		"other type, no volume": {config.ImageConfig{Mounts: &[]config.Mount{{Type: "9p", Source: "share", Destination: "/b"}}}, "/b", specs.Mount{Type: "9p", Source: "share"}},
@@ -264,21 +255,16 @@ func TestErrors(t *testing.T) {
 		config config.ImageConfig
 		is     error
 	}{
-		"unknown volume":         {config.ImageConfig{Binds: strs("nope:/x")}, ErrNoVolume},
-		"empty source":           {config.ImageConfig{Binds: strs(":/x")}, ErrNoVolume},
-		"volume in mounts":       {config.ImageConfig{Mounts: &[]config.Mount{{Type: "bind", Source: "nope", Destination: "/x"}}}, ErrNoVolume},
-		"read-only volume":       {config.ImageConfig{Binds: strs("frozen:/x")}, ErrVolumeReadonly},
-		"read-only volume as rw": {config.ImageConfig{Binds: strs("frozen:/x:rw,ro")}, ErrVolumeReadonly},
-		"bind":                   {config.ImageConfig{Binds: strs("/a")}, nil},
-		"tmpfs":                  {config.ImageConfig{Tmpfs: strs("/a:b:c")}, nil},
-		"mount":                  {config.ImageConfig{Mounts: &[]config.Mount{{Type: "foo"}}}, nil},
-		"capability":             {config.ImageConfig{Capabilities: strs("KILL")}, nil},
-		"ambient":                {config.ImageConfig{Ambient: strs("ALL", "CAP_KILL")}, nil},
-		"rlimit":                 {config.ImageConfig{Rlimits: strs("nofile,1")}, nil},
-		"device":                 {config.ImageConfig{Devices: &[]config.Device{{Path: "/dev/x", Type: "c"}}}, nil},
-		"uid":                    {config.ImageConfig{UID: &config.ID{Name: "nope"}}, nil},
-		"gid":                    {config.ImageConfig{GID: &config.ID{Name: "5"}}, nil},
-		"additional gid":         {config.ImageConfig{AdditionalGids: &[]config.ID{{Name: "nope"}}}, nil},
+		"bind":           {config.ImageConfig{Binds: strs("/a")}, nil},
+		"tmpfs":          {config.ImageConfig{Tmpfs: strs("/a:b:c")}, nil},
+		"mount":          {config.ImageConfig{Mounts: &[]config.Mount{{Type: "foo"}}}, nil},
+		"capability":     {config.ImageConfig{Capabilities: strs("KILL")}, nil},
+		"ambient":        {config.ImageConfig{Ambient: strs("ALL", "CAP_KILL")}, nil},
+		"rlimit":         {config.ImageConfig{Rlimits: strs("nofile,1")}, nil},
+		"device":         {config.ImageConfig{Devices: &[]config.Device{{Path: "/dev/x", Type: "c"}}}, nil},
+		"uid":            {config.ImageConfig{UID: &config.ID{Name: "nope"}}, nil},
+		"gid":            {config.ImageConfig{GID: &config.ID{Name: "5"}}, nil},
+		"additional gid": {config.ImageConfig{AdditionalGids: &[]config.ID{{Name: "nope"}}}, nil},
 	} {
 		_, _, err := build(c.config, bareImage)
 		if err == nil || c.is != nil && !errors.Is(err, c.is) {
