@@ -28,6 +28,9 @@ var exporters = map[string]func(ctx context.Context, i *image.Image, w io.Writer
 	"docker": func(ctx context.Context, i *image.Image, w io.Writer, name string) error {
 		return i.ExportDocker(ctx, w, name)
 	},
+	"filesystem": func(ctx context.Context, i *image.Image, w io.Writer, _ string) error {
+		return i.ExportFilesystem(ctx, w)
+	},
 }
 
 func newCacheExportCmd(a *app) *cobra.Command {
@@ -41,7 +44,7 @@ func newCacheExportCmd(a *app) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.format, "format", "oci", "oci or docker")
+	flags.StringVar(&opts.format, "format", "oci", "oci, docker or filesystem")
 	flags.StringVar(&opts.outfile, "outfile", "", "file to write, - for standard output (required)")
 	flags.StringVar(&opts.platform, "platform", hostPlatform(), "platform to export, os/arch[/variant]")
 	flags.StringVar(&opts.name, "name", "", "name of the image inside the archive (default the name given)")

@@ -11,6 +11,7 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/linuxkit/linuxkit/internal/layer"
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
@@ -64,6 +65,29 @@ func (i *Image) ExportDocker(ctx context.Context, w io.Writer, name string) erro
 	}
 	a.file("manifest.json", manifest)
 	return a.close("docker archive")
+}
+
+// ExportFilesystem writes the flattened files of the image as a tar.
+func (i *Image) ExportFilesystem(ctx context.Context, w io.Writer) error {
+	tw := tar.NewWriter(w)
+	err := layer.Flatten(ctx, i.Layers(), layer.Options{}, func(e *layer.Entry) error {
+		if e.Header.Typeflag == tar.TypeDir {
+			e.Header.Name += "/"
+		}
+		e.Header.Format = tar.FormatPAX
+		if err := tw.WriteHeader(e.Header); err != nil || e.Content == nil {
+			return err
+		}
+		_, err := io.Copy(tw, e.Content)
+		return err
+	})
+	if err == nil {
+		err = tw.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("write files of image %s: %w", i.Ref, err)
+	}
+	return nil
 }
 
 // dockerImage is an element of manifest.json in a docker archive.
