@@ -13,6 +13,7 @@ import (
 	"github.com/linuxkit/linuxkit/config"
 	"github.com/linuxkit/linuxkit/internal/builder"
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/progress"
 )
 
 // layerList is the decoded `layers` of a build.yml.
@@ -45,12 +46,18 @@ func (p Pkg) recipe() builder.Recipe {
 var ErrNoLayers = errors.New("has no layers in its build.yml")
 
 // Lock writes the file beside the build.yml that pins the Debian packages of
-// the layers, for the architectures of the package.
+// the layers, for the architectures of the package. A package whose layers
+// have none needs no such file and gets none.
 func (p Pkg) Lock(ctx context.Context) error {
 	if len(p.info.layers) == 0 {
 		return fmt.Errorf("package %s (%s) %w", p.Tag(), p.dir, ErrNoLayers)
 	}
-	return builder.Lock(ctx, p.recipe(), p.info.Arches)
+	r := p.recipe()
+	if !r.NeedsLock() {
+		return nil
+	}
+	progress.Infof(ctx, "locking the Debian packages of %s", p.dir)
+	return builder.Lock(ctx, r, p.info.Arches)
 }
 
 func decodeConfig(d document, n *yaml.Node) (*config.ImageConfig, error) {
@@ -73,7 +80,7 @@ func decodeLayers(d document, n *yaml.Node) (layerList, error) {
 		if err := d.checkLayer(item); err != nil {
 			return nil, err
 		}
-		if err := item.Load(&list[i], yaml.WithKnownFields()); err != nil {
+		if err := longForm(item).Load(&list[i], yaml.WithKnownFields()); err != nil {
 			return nil, d.locate(item, err)
 		}
 	}
@@ -87,4 +94,24 @@ func (d document) checkLayer(n *yaml.Node) error {
 		return d.errorf(n, "a layer is a mapping with exactly one of the keys %s", strings.Join(layerKinds, ", "))
 	}
 	return nil
+}
+
+// longForm writes out the short forms "files: <path>" and
+// "debian: [<package>, ...]".
+func longForm(n *yaml.Node) *yaml.Node {
+	kind, value := resolve(n.Content[0]), resolve(n.Content[1])
+	member := ""
+	switch {
+	case kind.Value == "files" && value.Kind == yaml.ScalarNode && !isNull(value):
+		member = "path"
+	case kind.Value == "debian" && value.Kind == yaml.SequenceNode:
+		member = "packages"
+	default:
+		return n
+	}
+	key := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: member, Line: value.Line, Column: value.Column}
+	full := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{key, value}, Line: value.Line, Column: value.Column}
+	out := *n
+	out.Content = []*yaml.Node{kind, full}
+	return &out
 }

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"github.com/spf13/cobra"
-
-	"github.com/linuxkit/linuxkit/internal/progress"
-)
+import "github.com/spf13/cobra"
 
 func newPkgLockCmd(*app) *cobra.Command {
 	var flags pkgFlags
@@ -20,7 +16,6 @@ func newPkgLockCmd(*app) *cobra.Command {
 				return err
 			}
 			for _, p := range pkgs {
-				progress.Infof(cmd.Context(), "locking the Debian packages of %s", p.Dir())
 				if err := p.Lock(cmd.Context()); err != nil {
 					return err
 				}
