@@ -111,15 +111,15 @@ func normalPlatforms(list []string) ([]string, error) {
 // write appears as if they had run one after the other, and so does the error:
 // it is that of the first job to fail of its own accord.
 func inOrder(ctx context.Context, out io.Writer, n int, job func(ctx context.Context, i int, out io.Writer) error) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
 	queue := newOutputQueue(out, n)
 	errs := make([]error, n)
 	for i := range n {
 		group.Go(func() error {
 			defer queue.done(i)
-			if ctx.Err() == nil {
-				errs[i] = job(ctx, i, queue.writer(i))
+			if inner.Err() == nil {
+				errs[i] = job(inner, i, queue.writer(i))
 			}
 			return errs[i]
 		})
