@@ -82,7 +82,8 @@ func (d document) locate(n *yaml.Node, err error) error {
 		return d.errorf(n, "%w", err)
 	}
 	at := &yaml.Node{Line: syntax.Mark.Line, Column: max(1, syntax.Mark.Column)}
-	return d.errorf(at, "%s", syntax.Message)
+	text, _, _ := strings.Cut(syntax.Message, " in type ") // ours, and of no help
+	return d.errorf(at, "%s", text)
 }
 
 // text takes any scalar; null keeps what is there.
