@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -66,12 +68,10 @@ func (d document) member(key, value *yaml.Node, known fields, seen map[string]in
 	seen[name] = key.Line
 	take, ok := known[name]
 	if !ok || resolve(key).Kind != yaml.ScalarNode {
-		return d.errorf(key, "field %s not found in a package; see the reference of build.yml", name)
+		names := slices.Sorted(maps.Keys(known))
+		return d.errorf(key, "field %s not found; known here: %s", name, strings.Join(names, ", "))
 	}
-	if err := take(value); err != nil {
-		return err
-	}
-	return nil
+	return take(value)
 }
 
 // locate adds the place to an error of the yaml library: the one it knows
@@ -80,6 +80,9 @@ func (d document) locate(n *yaml.Node, err error) error {
 	var syntax *yaml.LoadError
 	if !errors.As(err, &syntax) {
 		return d.errorf(n, "%w", err)
+	}
+	if syntax.Mark.Line == 0 {
+		return fmt.Errorf("%s: %s", d.file, syntax.Message)
 	}
 	at := &yaml.Node{Line: syntax.Mark.Line, Column: max(1, syntax.Mark.Column)}
 	text, _, _ := strings.Cut(syntax.Message, " in type ") // ours, and of no help

@@ -49,12 +49,12 @@ func (x *Depends) complete(dir string) error {
 	if x.fromFile != "" && len(x.Images) > 0 {
 		return errors.New(`"depends.images.list" and "depends.images.from-file" are mutually exclusive`)
 	}
-	for name, path := range map[string]*string{
-		"depends.image.target": &x.Target, "depends.image.target-dir": &x.TargetDir, "depends.image.from-file": &x.fromFile,
-	} {
-		if err := makeWithin(name, dir, path); err != nil {
-			return err
-		}
+	if err := errors.Join(
+		makeWithin("depends.image.target", dir, &x.Target),
+		makeWithin("depends.image.target-dir", dir, &x.TargetDir),
+		makeWithin("depends.image.from-file", dir, &x.fromFile),
+	); err != nil {
+		return err
 	}
 	if x.fromFile != "" {
 		if err := x.readList(); err != nil {

@@ -2,8 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
+	"runtime"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // outputQueue lets several jobs write at a time and shows their output one
@@ -49,4 +54,40 @@ func (q *outputQueue) done(i int) {
 			q.held[q.turn].WriteTo(q.out) // an error shows at the next write
 		}
 	}
+}
+
+// inOrder runs n jobs, as many at a time as there are processors. What they
+// write appears as if they had run one after the other, and so does the error:
+// it is that of the first job to fail of its own accord.
+func inOrder(ctx context.Context, out io.Writer, n int, job func(ctx context.Context, i int, out io.Writer) error) error {
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.NumCPU())
+	queue := newOutputQueue(out, n)
+	errs := make([]error, n)
+	for i := range n {
+		group.Go(func() error {
+			defer queue.done(i)
+			if inner.Err() == nil {
+				errs[i] = job(inner, i, queue.writer(i))
+			}
+			return errs[i]
+		})
+	}
+	if err := group.Wait(); err == nil {
+		return ctx.Err()
+	}
+	return firstError(errs)
+}
+
+func firstError(errs []error) error {
+	var canceled error
+	for _, err := range errs {
+		switch {
+		case errors.Is(err, context.Canceled):
+			canceled = err
+		case err != nil:
+			return err
+		}
+	}
+	return canceled
 }

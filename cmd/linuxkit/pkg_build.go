@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/linuxkit/linuxkit/pkglib"
 )
@@ -105,40 +103,4 @@ func normalPlatforms(list []string) ([]string, error) {
 		names = append(names, name)
 	}
 	return names, nil
-}
-
-// inOrder runs n jobs, as many at a time as there are processors. What they
-// write appears as if they had run one after the other, and so does the error:
-// it is that of the first job to fail of its own accord.
-func inOrder(ctx context.Context, out io.Writer, n int, job func(ctx context.Context, i int, out io.Writer) error) error {
-	group, inner := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.NumCPU())
-	queue := newOutputQueue(out, n)
-	errs := make([]error, n)
-	for i := range n {
-		group.Go(func() error {
-			defer queue.done(i)
-			if inner.Err() == nil {
-				errs[i] = job(inner, i, queue.writer(i))
-			}
-			return errs[i]
-		})
-	}
-	if err := group.Wait(); err == nil {
-		return ctx.Err()
-	}
-	return firstError(errs)
-}
-
-func firstError(errs []error) error {
-	var canceled error
-	for _, err := range errs {
-		switch {
-		case errors.Is(err, context.Canceled):
-			canceled = err
-		case err != nil:
-			return err
-		}
-	}
-	return canceled
 }
