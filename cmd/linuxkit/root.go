@@ -58,7 +58,7 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringArrayVar(&a.certs, "cert-file", nil, "PEM file of an additional certificate authority; may be repeated")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show errors only")
 	flags.IntVarP(&a.verbose, "verbose", "v", 1, "0 errors, 1 information, 2 debug, 3 trace")
-	cmd.AddCommand(newBuildCmd(a), newCacheCmd(a))
+	cmd.AddCommand(newBuildCmd(a), newCacheCmd(a), newPkgCmd(a))
 	return cmd
 }
 
