@@ -93,7 +93,8 @@ type Kernel struct {
 	// Tars are names of further tars, each with the modules it holds besides
 	// those they need. A module is a name or a pattern as of path.Match;
 	// built-in ones take no space; a final question mark allows that an
-	// architecture has none of that name. The modules are stored decompressed.
+	// architecture has none of that name. The name of another tar stands for
+	// its modules. The modules are stored decompressed.
 	Tars map[string][]string `yaml:"tars,omitempty" json:"tars,omitempty"`
 }
 

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -93,6 +94,15 @@ type spool struct {
 
 // put stores r and returns its size and a way to read it back.
 func (s *spool) put(r io.Reader) (int64, func() (io.ReadCloser, error), error) {
+	return s.fill(func(w io.Writer) error {
+		_, err := io.Copy(w, r)
+		return err
+	})
+}
+
+// fill stores what a function writes. What was stored before can be read
+// meanwhile; nothing else can be stored.
+func (s *spool) fill(write func(io.Writer) error) (int64, func() (io.ReadCloser, error), error) {
 	if s.f == nil {
 		f, err := os.CreateTemp("", "linuxkit-layer-*")
 		if err != nil {
@@ -101,11 +111,18 @@ func (s *spool) put(r io.Reader) (int64, func() (io.ReadCloser, error), error) {
 		s.f = f
 	}
 	start := s.end
-	n, err := io.Copy(s.f, r)
-	s.end += n
-	if err != nil {
-		return n, nil, err
+	w := bufio.NewWriterSize(s.f, 1<<20)
+	err := write(w)
+	if err == nil {
+		err = w.Flush()
 	}
+	if err != nil {
+		return 0, nil, err
+	}
+	if s.end, err = s.f.Seek(0, io.SeekCurrent); err != nil {
+		return 0, nil, err
+	}
+	n := s.end - start
 	return n, func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(s.f, start, n)), nil }, nil
 }
 
