@@ -1,6 +1,7 @@
 package pkglib
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -22,38 +23,33 @@ const devHash = "dev"
 // identify computes the hash of the package: the tree that git has for it,
 // with a suffix if the work tree differs.
 func (p *Pkg) identify(ctx context.Context, cfg PkglibConfig, repos *git.Cache) error {
-	given := cfg.Hash
-	if given == "" && cfg.Dev {
-		given = devHash
-	}
 	within, err := p.hashPath(cfg.HashPath)
 	if err != nil {
 		return err
 	}
-	sources, err := p.sourceTrees(ctx, cfg.HashCommit)
+	trees, err := p.sourceTrees(ctx, cfg.HashCommit)
 	if err != nil {
 		return err
 	}
+	p.hash = cfg.Hash
+	if p.hash == "" && cfg.Dev {
+		p.hash = devHash
+	}
 	real, repo, err := locate(ctx, repos, p.dir)
 	if errors.Is(err, git.ErrNotRepository) {
-		p.hash = given
 		return nil
 	} else if err != nil {
 		return err
 	}
 	p.repo = repo
-	h := hasher{ctx: ctx, commit: cfg.HashCommit, dir: real, top: real, repo: repo, sources: p.sources}
-	if within != "" {
-		if h.top, err = filepath.EvalSymlinks(within); err != nil {
-			return err
-		}
+	h := hasher{ctx: ctx, commit: cfg.HashCommit, dir: real, repo: repo, sources: p.sources}
+	if h.top, err = filepath.EvalSymlinks(cmp.Or(within, real)); err != nil {
+		return err
 	}
 	p.dirty = cfg.Dirty || h.edited()
-	if given != "" {
-		p.hash = given
-		return nil
+	if p.hash == "" {
+		p.hash, err = h.hash(trees, p.dirty)
 	}
-	p.hash, err = h.hash(sources, p.dirty)
 	return err
 }
 
@@ -132,34 +128,40 @@ func (h *hasher) sourceEdited(s source) bool {
 // first those that git knows, then the others, nothing but their content.
 // Edits that this does not show, or that lie elsewhere, follow.
 func (h *hasher) content() (string, error) {
-	sum := sha256.New()
 	files, err := h.repo.Files(h.ctx, h.dir)
 	if err != nil {
 		return "", err
 	}
-	changes, err := h.repo.Changes(h.ctx, h.top)
+	changes, err := h.changes()
 	if err != nil {
 		return "", err
 	}
-	for _, c := range changes {
-		if c.Status == "?" && git.Within(h.dir, c.Path) {
-			files = append(files, c.Path)
-		}
-	}
+	sum := sha256.New()
 	for _, f := range files {
 		copyFile(sum, f)
 	}
-	for _, s := range h.sources {
-		more, err := s.repo.Changes(h.ctx, s.file)
-		if err != nil {
-			return "", err
+	for _, c := range changes {
+		if c.Status == "?" && git.Within(h.dir, c.Path) {
+			copyFile(sum, c.Path)
 		}
-		changes = append(changes, more...)
 	}
 	for _, c := range changes {
 		h.record(sum, c)
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:7], nil
+}
+
+// changes returns the edits of what is hashed and of the sources.
+func (h *hasher) changes() ([]git.Change, error) {
+	changes, err := h.repo.Changes(h.ctx, h.top)
+	for _, s := range h.sources {
+		if git.Within(h.top, s.file) {
+			continue // counted already
+		}
+		more, failed := s.repo.Changes(h.ctx, s.file)
+		changes, err = append(changes, more...), errors.Join(err, failed)
+	}
+	return changes, err
 }
 
 // record writes a change that the content of the package's files does not show.

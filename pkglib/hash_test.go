@@ -161,6 +161,19 @@ func TestOrderOfSources(t *testing.T) {
 	}
 }
 
+func TestSourceWithinPackage(t *testing.T) {
+	r := newTestRepo(t)
+	r.write("pkg/foo/build.yml", "image: foo\nextra-sources: [\"sub:/sub\"]\n")
+	r.write("pkg/foo/sub/a", "a")
+	r.commit()
+	r.write("pkg/foo/sub/b", "b")
+	want := mixed(r.tree("pkg/foo"), r.tree("pkg/foo/sub")) +
+		dirty("image: foo\nextra-sources: [\"sub:/sub\"]\n", "data\n", "a", "zzz\n", "b")
+	if got := r.hash("pkg/foo"); got != want {
+		t.Errorf("hash %s, want %s", got, want)
+	}
+}
+
 func TestPackageAtTop(t *testing.T) {
 	r := newTestRepo(t)
 	r.write("build.yml", "image: top\n")
