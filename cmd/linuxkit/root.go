@@ -31,7 +31,7 @@ type app struct {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := newRootCmd(a)
-	root.SetArgs(args)
+	root.SetArgs(normalise(root, args))
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -58,7 +58,8 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringArrayVar(&a.certs, "cert-file", nil, "PEM file of an additional certificate authority; may be repeated")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show errors only")
 	flags.IntVarP(&a.verbose, "verbose", "v", 1, "0 errors, 1 information, 2 debug, 3 trace")
-	cmd.AddCommand(newBuildCmd(a), newCacheCmd(a), newPkgCmd(a))
+	cmd.AddCommand(newBuildCmd(a), newRunCmd(a, a.buildToRun), newPkgCmd(a), newCacheCmd(a),
+		newServeCmd(), newMetadataCmd(), newVersionCmd(a))
 	return cmd
 }
 
