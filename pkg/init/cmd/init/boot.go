@@ -11,6 +11,7 @@ import (
 
 	"github.com/linuxkit/linuxkit/pkg/init/internal/hotplug"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/kcmd"
+	"github.com/linuxkit/linuxkit/pkg/init/internal/modules"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/mounts"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/reap"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/setup"
@@ -56,12 +57,14 @@ func (b *boot) run() {
 	devices, err := hotplug.New(line)
 	report(err)
 	report(devices.Cold())
+	if os.Getpid() == 1 {
+		go devices.Rest()
+		go func() { report(devices.Run()) }()
+	}
 	report(setup.Clock())
 	report(setup.Loopback())
 	b.userspace()
-	if os.Getpid() == 1 {
-		go func() { report(devices.Run()) }()
-	} else {
+	if os.Getpid() != 1 {
 		devices.Rest()
 	}
 }
@@ -108,6 +111,10 @@ func mountEarly() {
 }
 
 func mountAll(line kcmd.Line) {
+	// Mounting makes the kernel ask for modules that hardly anybody wants, and
+	// each time that is a process.
+	modules.Autoload(false)
+	defer modules.Autoload(true)
 	_ = mounts.Seal()
 	report(mounts.All(mounts.Volatile))
 	report(mounts.FillVar("/var"))
