@@ -5,6 +5,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -146,8 +147,14 @@ func openConsole() error {
 	return unix.Close(fd)
 }
 
+// report logs an error, each of those that it joins on a line of its own.
 func report(err error) {
-	if err != nil {
-		log.Print(err)
+	if err == nil {
+		return
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line != "" {
+			log.Print(line)
+		}
 	}
 }

@@ -16,6 +16,9 @@ func TestUnmountOrder(t *testing.T) {
 	const table = `/dev/vda / ext4 ro 0 0
 proc /proc proc rw 0 0
 tmpfs /var tmpfs rw 0 0
+devtmpfs /dev devtmpfs rw 0 0
+/dev/sdz /dev/disk ext4 rw 0 0
+/dev/sdy /device ext4 rw 0 0
 /dev/sda1 /var/lib ext4 rw 0 0
 /dev/sdb1 /var/lib/docker\040data xfs rw 0 0
 overlay /containers/onboot/000-x/rootfs overlay rw 0 0
@@ -27,9 +30,15 @@ short line
 	for _, e := range unmountOrder(parseMounts(table)) {
 		got = append(got, e.target)
 	}
-	want := []string{"/run/netns/a", "/srv", "/containers/onboot/000-x/rootfs", "/var/lib/docker data", "/var/lib", "/"}
+	want := []string{"/run/netns/a", "/srv", "/containers/onboot/000-x/rootfs", "/var/lib/docker data", "/var/lib", "/device", "/var", "/"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("order %q, want %q", got, want)
+	}
+}
+
+func TestRootInMemoryIsLeft(t *testing.T) {
+	if got := unmountOrder(parseMounts("rootfs / rootfs ro 0 0\n")); got != nil {
+		t.Errorf("order %v", got)
 	}
 }
 

@@ -159,6 +159,9 @@ func arrived(module string) {
 			if _, missing := os.Stat(m.Target); err == nil && missing == nil {
 				err = m.Do()
 			}
+			if errors.Is(err, unix.EBUSY) {
+				err = nil // whoever asked for the module mounts it too
+			}
 		}
 		if err != nil {
 			log.Print(err)
