@@ -1,0 +1,182 @@
+// Package hotplug gives devices their drivers: those that are there at boot, and
+// those that come later.
+//
+// The kernel makes the device nodes itself; what is left is to load modules by
+// the aliases of devices, and to mount the interfaces that modules bring.
+package hotplug
+
+import (
+	"errors"
+	"log"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/linuxkit/linuxkit/pkg/init/internal/modules"
+	"github.com/linuxkit/linuxkit/pkg/init/internal/mounts"
+	"github.com/linuxkit/linuxkit/pkg/init/internal/uevent"
+)
+
+// Plugger loads modules for devices.
+type Plugger struct {
+	words  []string // the kernel's command line
+	events *uevent.Listener
+	later  []string // aliases that the boot need not wait for
+}
+
+// New begins to listen, so that nothing is missed from here on. The words are
+// those of the kernel's command line.
+func New(words []string) (*Plugger, error) {
+	events, err := uevent.Listen()
+	return &Plugger{words: words, events: events}, err
+}
+
+// Cold loads what the devices of the machine need, the modules listed in
+// modules-load.d, and what containers will ask for. Devices that come up while
+// it works are served too.
+func (p *Plugger) Cold() error {
+	db, err := modules.Open(p.words)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, name := range append(modules.Listed("/"), unasked()...) {
+		failed = append(failed, db.Probe(name))
+	}
+	seen := map[string]bool{}
+	for fresh := p.urgent(modules.Devices("/sys"), seen); len(fresh) > 0; fresh = p.urgent(p.pending(), seen) {
+		failed = append(failed, db.LoadAll(db.Find(fresh)))
+	}
+	return errors.Join(failed...)
+}
+
+// unasked are modules that are sure to be wanted, and cheaper to load here than
+// when the kernel has to start a program for it.
+func unasked() []string {
+	var names []string
+	if writable, _ := filepath.Glob("/containers/*/*/lower"); len(writable) > 0 && !mounts.HasType("overlay") {
+		names = append(names, "overlay")
+	}
+	return names
+}
+
+// urgent sets aside what the boot need not wait for and what was looked up
+// before, and returns the rest.
+func (p *Plugger) urgent(aliases []string, seen map[string]bool) []string {
+	var fresh []string
+	for _, a := range aliases {
+		if seen[a] {
+			continue
+		}
+		seen[a] = true
+		if canWait(a) {
+			p.later = append(p.later, a)
+		} else {
+			fresh = append(fresh, a)
+		}
+	}
+	return fresh
+}
+
+// canWait tells whether nothing that runs at boot depends on the driver: faster
+// ciphers, keys, and the like.
+func canWait(alias string) bool {
+	bus, _, _ := strings.Cut(alias, ":")
+	return bus == "cpu" || bus == "input" || bus == "serio"
+}
+
+// pending returns the aliases of the devices that came meanwhile.
+func (p *Plugger) pending() []string {
+	var aliases []string
+	for p.events != nil {
+		e, ok, err := p.events.Pending()
+		if errors.Is(err, uevent.ErrLost) {
+			return append(aliases, modules.Devices("/sys")...)
+		}
+		if err != nil || !ok {
+			return aliases
+		}
+		aliases = append(aliases, take(e)...)
+	}
+	return aliases
+}
+
+// take returns the alias of a new device and sees to a new module.
+func take(e uevent.Event) []string {
+	if e.Action != "add" {
+		return nil
+	}
+	if e.Subsystem == "module" {
+		arrived(path.Base(e.Path))
+	}
+	if e.Modalias == "" {
+		return nil
+	}
+	return []string{e.Modalias}
+}
+
+// arrived mounts the interface that a module brings. The event comes before the
+// module has started, so that has to be waited for, by someone else.
+func arrived(module string) {
+	late := mounts.Late(module)
+	if len(late) == 0 {
+		return
+	}
+	go func() {
+		db, err := modules.Open(nil)
+		if err == nil {
+			err = db.Probe(module)
+		}
+		for _, m := range late {
+			if _, missing := os.Stat(m.Target); err == nil && missing == nil {
+				err = m.Do()
+			}
+		}
+		if err != nil {
+			log.Print(err)
+		}
+	}()
+}
+
+// Rest loads what the boot need not wait for.
+func (p *Plugger) Rest() {
+	aliases := p.later
+	if _, err := os.Stat("/sys/firmware/efi/efivars"); err == nil && !mounts.HasType("efivarfs") {
+		aliases = append(aliases, "fs-efivarfs")
+	}
+	p.serve(aliases)
+	p.later = nil
+}
+
+// Run does Rest and then serves devices as they come. It returns only when the
+// events cannot be read any more.
+func (p *Plugger) Run() error {
+	p.Rest()
+	for p.events != nil {
+		e, err := p.events.Next()
+		switch {
+		case errors.Is(err, uevent.ErrLost):
+			p.serve(modules.Devices("/sys"))
+		case err != nil:
+			return err
+		default:
+			p.serve(append(take(e), p.pending()...))
+		}
+	}
+	return nil
+}
+
+// serve loads modules for aliases. Most devices after boot have their drivers.
+func (p *Plugger) serve(aliases []string) {
+	if len(aliases) == 0 {
+		return
+	}
+	db, err := modules.Open(p.words)
+	if err == nil {
+		err = db.LoadAll(db.Find(aliases))
+	}
+	if err != nil {
+		log.Print(err)
+	}
+}
