@@ -25,6 +25,8 @@ func newPkgBuildCmd(a *app) *cobra.Command {
 		Short: "Build packages into images in the cache",
 		Long: `Build packages into images in the cache, for all architectures that their
 build.yml names. What the cache has already is not built again.`,
+		Example: `  linuxkit pkg build pkg/init pkg/runc
+  linuxkit pkg build --platforms linux/arm64 --force pkg/*`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, dirs []string) error {
 			pkgs, err := f.load(cmd.Context(), cmd.Flags(), dirs)

@@ -12,6 +12,11 @@ func newPkgShowTagCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show-tag <dir>...",
 		Short: "Print the names of the images of packages",
+		Long: `Print the names of the images of packages, one a line. A tag is made of the git
+hash of the package's directory, so that equal sources have equal names; edited
+ones have the suffix -dirty and a hash of the edits.`,
+		Example: `  linuxkit pkg show-tag pkg/init
+  linuxkit pkg show-tag --canonical --org example pkg/*`,
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, dirs []string) error {
 			pkgs, err := flags.load(cmd.Context(), cmd.Flags(), dirs)

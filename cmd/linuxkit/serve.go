@@ -19,6 +19,8 @@ func newServeCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a directory over HTTP, for example to machines that boot from the network",
+		Long: `Serve a directory over HTTP until interrupted, for example to machines that boot
+from the network. Each request is logged.`,
 		Example: `  linuxkit serve --directory out
   linuxkit serve --port 127.0.0.1:9000`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

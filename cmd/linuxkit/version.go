@@ -14,6 +14,7 @@ func newVersionCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
+		Long:  `Print the version of this program and the commit it was built from.`,
 		Example: `  linuxkit version
   linuxkit version --short`,
 		Args: cobra.NoArgs,
