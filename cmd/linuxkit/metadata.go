@@ -19,8 +19,8 @@ func newMetadataCmd() *cobra.Command {
 
 func newMetadataCreateCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:     "create <file.iso> <data>",
-		Short:   "Write an ISO image that hands data to the metadata package of a guest",
+		Use:   "create <file.iso> <data>",
+		Short: "Write an ISO image that hands data to the metadata package of a guest",
 		Long: `Write an ISO image that hands data to the metadata package of a guest. Attached
 as a CD-ROM it does what --data of "linuxkit run" does.`,
 		Example: `  linuxkit metadata create data.iso '{"hostname": {"content": "box"}}'`,

@@ -17,7 +17,7 @@ hash of the package's directory, so that equal sources have equal names; edited
 ones have the suffix -dirty and a hash of the edits.`,
 		Example: `  linuxkit pkg show-tag pkg/init
   linuxkit pkg show-tag --canonical --org example pkg/*`,
-		Args:  cobra.MinimumNArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, dirs []string) error {
 			pkgs, err := flags.load(cmd.Context(), cmd.Flags(), dirs)
 			if err != nil {
