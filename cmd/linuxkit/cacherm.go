@@ -111,17 +111,18 @@ func removeCached(ctx context.Context, a *app, s *content.Store, images []conten
 
 // removeImage removes an entry and those of its architectures.
 func removeImage(ctx context.Context, s *content.Store, n content.Named) error {
-	names := []string{n.Ref}
 	arches, err := image.ArchNames(ctx, s, n)
 	if err != nil {
 		progress.Debugf(ctx, "image %s is incomplete: %v", n.Ref, err)
 	}
 	progress.Infof(ctx, "removing image %s from cache", n.Ref)
-	err = s.Delete(ctx, append(names, arches...)...)
-	if errors.Is(err, content.ErrNotFound) {
-		return nil // removed meanwhile, or together with its index
+	for _, name := range append(arches, n.Ref) {
+		// It may be gone meanwhile, or have gone together with its index.
+		if err := s.Delete(ctx, name); err != nil && !errors.Is(err, content.ErrNotFound) {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 func isPublished(ctx context.Context, a *app, s *content.Store, n content.Named) (bool, error) {
