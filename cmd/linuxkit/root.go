@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/progress"
+	"github.com/linuxkit/linuxkit/internal/registry"
 )
 
 // app is what all commands share: the streams and the global flags.
@@ -55,6 +57,7 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringArrayVar(&a.certs, "cert-file", nil, "PEM file of an additional certificate authority; may be repeated")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show errors only")
 	flags.IntVarP(&a.verbose, "verbose", "v", 1, "0 errors, 1 information, 2 debug, 3 trace")
+	cmd.AddCommand(newCacheCmd(a))
 	return cmd
 }
 
@@ -65,7 +68,18 @@ func (a *app) setup(cmd *cobra.Command) error {
 		a.cacheDir = defaultCacheDir()
 	}
 	cmd.SetContext(progress.With(cmd.Context(), newReporter(a)))
-	return nil
+	// Wrong mirrors and certificates are told even if no registry is asked.
+	_, err := a.registry(nil)
+	return err
+}
+
+// registry returns a client for registries that stores what it pulls in s.
+func (a *app) registry(s *content.Store) (*registry.Client, error) {
+	mirrors, err := registry.ParseMirrors(os.Getenv("LINUXKIT_MIRROR"), a.mirrors)
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(registry.Options{Store: s, Mirrors: mirrors, CertFiles: a.certs})
 }
 
 func defaultCacheDir() string {

@@ -49,6 +49,8 @@ type Store struct {
 	dir     string
 	cleanUp sync.Once
 	derived Derived
+	// verified maps the digests of blobs that were compared to a stamp.
+	verified sync.Map
 }
 
 // Open returns the store in dir. Nothing is created before something is

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"sync"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // ErrBusy means that another process writes to the cache, so that blobs cannot
@@ -102,4 +104,31 @@ func (s *Store) alone(ctx context.Context, fn func() error) error {
 		err = shareErr
 	}
 	return err
+}
+
+// LockBlob keeps other processes that ask for the same from fetching a blob at
+// the same time; blobs are stored without it just as well. Systems without
+// locks of this kind do not wait.
+func (s *Store) LockBlob(ctx context.Context, d digest.Digest) (unlock func(), err error) {
+	if err := d.Validate(); err != nil {
+		return nil, fmt.Errorf("%w: digest %q: %w", ErrInvalid, d, err)
+	}
+	if err := os.MkdirAll(s.path(ingestDir), dirMode); err != nil {
+		return nil, fmt.Errorf("write to cache: %w", err)
+	}
+	for {
+		f, err := os.OpenFile(s.path(ingestDir, tempPrefix+"pull-"+d.Encoded()), os.O_RDWR|os.O_CREATE, fileMode)
+		if err != nil {
+			return nil, fmt.Errorf("write to cache: %w", err)
+		}
+		if err := waitLock(ctx, func() (bool, error) { return tryFileLock(f) }); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("wait for blob %s: %w", d, err)
+		}
+		// Who held the lock before has removed the file that was locked.
+		if sameFile(f, f.Name()) {
+			return func() { removeLocked(f) }, nil
+		}
+		f.Close()
+	}
 }

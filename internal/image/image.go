@@ -63,8 +63,8 @@ func Open(ctx context.Context, s *content.Store, ref string, root ocispec.Descri
 	if err := img.load(ctx); err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
-	if !matches(img.platform(), p) {
-		return nil, fmt.Errorf("image %s: %w: wanted %s, its configuration says %s", ref, ErrNoPlatform, Format(p), Format(img.platform()))
+	if err := Check(img.Config.Platform, []ocispec.Platform{p}); err != nil {
+		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
 	return img, nil
 }
@@ -91,6 +91,3 @@ func (i *Image) load(ctx context.Context) (err error) {
 	}
 	return nil
 }
-
-// platform is what the image itself claims to be for.
-func (i *Image) platform() ocispec.Platform { return i.Config.Platform }

@@ -47,10 +47,11 @@ func OpenLayout(ctx context.Context, s *content.Store, ref string, root ocispec.
 	}
 	l := &Layout{Root: root, store: s}
 	c := &collector{store: s, platforms: platforms, seen: map[digest.Digest]bool{}}
-	if content.IsManifest(root.MediaType) && len(platforms) > 0 {
-		// Says which platform a lone manifest is for.
-		if _, err := Open(ctx, s, ref, root, platforms[0]); err != nil {
-			return nil, err
+	if content.IsManifest(root.MediaType) {
+		for _, p := range platforms {
+			if _, err := Open(ctx, s, ref, root, p); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := c.add(ctx, root, maxNesting); err != nil {

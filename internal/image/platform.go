@@ -189,3 +189,14 @@ func withMediaType(ctx context.Context, s *content.Store, d ocispec.Descriptor) 
 	}
 	return d, err
 }
+
+// Check compares what the configuration of a lone image says with the
+// platforms that are wanted, which can be only one.
+func Check(is ocispec.Platform, platforms []ocispec.Platform) error {
+	for _, p := range platforms {
+		if !matches(is, p) {
+			return fmt.Errorf("%w: wanted %s, its configuration says %s", ErrNoPlatform, Format(p), Format(is))
+		}
+	}
+	return nil
+}
