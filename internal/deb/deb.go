@@ -27,7 +27,8 @@ const (
 	maxName        = 4096
 	maxControlFile = 4 << 20
 	maxData        = 16 << 30
-	maxWindow      = 256 << 20
+	maxWindow      = 64 << 20
+	maxDictionary  = 28 // how xz writes maxWindow
 )
 
 // Visitor receives what is in a package. Either function may be nil.
@@ -147,14 +148,30 @@ func decompress(r io.Reader, ending string) (io.Reader, func(), error) {
 // checkDictionary refuses an xz stream whose first block asks for a dictionary
 // that does not fit in reasonable memory (xz file format 1.2.0, 3.1 and 5.3.1).
 func checkDictionary(br *bufio.Reader) error {
-	head, err := br.Peek(18)
-	if err != nil {
-		return nil // left to the decoder
+	head, _ := br.Peek(64) // what is damaged is left to the decoder
+	const flags, firstField = 13, 14
+	if len(head) <= firstField {
+		return nil
 	}
-	if flags := head[13]; flags&0xc0 == 0 && head[14] == 0x21 && head[15] == 1 && head[16] > 32 {
+	pos := firstField
+	for _, present := range []byte{0x40, 0x80} { // sizes that may be given
+		if head[flags]&present != 0 {
+			pos += varint(head[pos:])
+		}
+	}
+	if pos+2 < len(head) && head[pos] == 0x21 && head[pos+2] > maxDictionary {
 		return fmt.Errorf("xz dictionary beyond %d bytes", maxWindow)
 	}
 	return nil
+}
+
+// varint returns the length of the number at the start of b.
+func varint(b []byte) int {
+	n := 0
+	for n < len(b) && b[n]&0x80 != 0 {
+		n++
+	}
+	return min(n+1, len(b)-1)
 }
 
 // normalize makes the names of an entry clean and relative.

@@ -146,12 +146,25 @@ func (s *Set) needs(m *Module) ([]*Module, error) {
 	}
 	for _, soft := range m.Softdeps {
 		for word := range strings.FieldsSeq(soft) {
-			if d := s.byName[strings.ReplaceAll(word, "-", "_")]; d != nil {
-				needed = append(needed, d)
-			}
+			needed = append(needed, s.answering(word)...)
 		}
 	}
 	return needed, nil
+}
+
+// answering returns the module of that name, or those with such an alias.
+func (s *Set) answering(name string) []*Module {
+	name = strings.ReplaceAll(name, "-", "_")
+	if m := s.byName[name]; m != nil {
+		return []*Module{m}
+	}
+	var found []*Module
+	for _, m := range s.modules {
+		if slices.ContainsFunc(m.Aliases, func(a string) bool { return normalizeAlias(a) == name }) {
+			found = append(found, m)
+		}
+	}
+	return found
 }
 
 // dependencies returns all that m needs, each before what it needs itself: the
