@@ -21,10 +21,10 @@ type qemuFlags struct {
 
 	accel, arch, binary, firmware, networking, state, virtiofsd string
 
-	data, dataFile                     string
-	devices, publish, shares           []string
-	detached, gui, uefi, usb           bool
-	iso, kernel, squashfs, erofs       bool
+	data, dataFile               string
+	devices, publish, shares     []string
+	detached, gui, uefi, usb     bool
+	iso, kernel, squashfs, erofs bool
 }
 
 func newRunQemuCmd(a *app, o *qemuFlags, build buildFunc) *cobra.Command {
