@@ -11,7 +11,7 @@ import (
 
 const (
 	powerAfter = 10 * time.Second // from Ctrl-Alt-Del to the power button
-	killAfter  = 5 * time.Second  // from "quit" to the kill
+	killAfter  = 5 * time.Second  // at most, from "quit" to the kill
 )
 
 func isWaitDelay(err error) bool { return errors.Is(err, exec.ErrWaitDelay) }
@@ -23,14 +23,14 @@ func (q *child) await(ctx context.Context, grace time.Duration, force <-chan str
 	case <-q.exited:
 		return q.verdict(false)
 	case <-q.panicked:
-		q.end()
+		q.end(min(grace, killAfter))
 		return q.verdict(false)
 	case <-ctx.Done():
 	}
 	if q.shutDown(ctx, grace, force) {
 		return q.verdict(false)
 	}
-	q.end()
+	q.end(min(grace, killAfter))
 	return q.verdict(true)
 }
 
@@ -72,8 +72,9 @@ func (q *child) ask(ctx context.Context) {
 	}
 }
 
-// end ends QEMU, which gets the chance to write its disks back.
-func (q *child) end() {
+// end ends QEMU, which gets the chance to write its disks back, for as long as
+// patience lasts.
+func (q *child) end(patience time.Duration) {
 	if q.monitor == nil {
 		q.cmd.Process.Kill()
 	} else {
@@ -82,7 +83,7 @@ func (q *child) end() {
 	select {
 	case <-q.exited:
 		return
-	case <-time.After(killAfter):
+	case <-time.After(patience):
 	}
 	q.cmd.Process.Kill()
 	<-q.exited
