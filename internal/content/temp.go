@@ -83,10 +83,10 @@ func (t *tempFile) publish(path string, durable bool) error {
 // removing because it is empty, and moves the file there.
 func renameInto(old, path string) (err error) {
 	for range 10 {
-		if err = os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
-			return err
+		if err = os.MkdirAll(filepath.Dir(path), dirMode); err == nil {
+			err = os.Rename(old, path)
 		}
-		if err = os.Rename(old, path); !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

@@ -86,7 +86,7 @@ func (r *Resolver) find(ctx context.Context, ref string, platforms []ocispec.Pla
 			remote = r.pullAndOpen(ctx, ref, platforms, 0, open)
 		}
 	}
-	return notFound(ref, cached, remote)
+	return notFound(cached, remote)
 }
 
 func (r *Resolver) openCached(ctx context.Context, ref string, open func(ocispec.Descriptor) error) error {
@@ -161,12 +161,9 @@ func (r *Resolver) build(ctx context.Context, ref string, platforms []ocispec.Pl
 }
 
 // notFound joins why the cache and why the registry did not do.
-func notFound(ref string, cached, remote error) error {
+func notFound(cached, remote error) error {
 	if errors.Is(remote, errNoRemote) {
 		return cached
 	}
-	if errors.Is(cached, content.ErrNotFound) {
-		return fmt.Errorf("image %s is not complete in the cache and cannot be pulled: %w", ref, remote)
-	}
-	return fmt.Errorf("%w; pulling it again failed too: %w", cached, remote)
+	return fmt.Errorf("%w, and it cannot be pulled: %w", cached, remote)
 }
