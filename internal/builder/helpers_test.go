@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
@@ -183,7 +184,7 @@ func newArchive(t testing.TB) *archive {
 		w.Write(data)
 	}))
 	t.Cleanup(a.Close)
-	for _, name := range []string{envSecurity, envSnapshot, "http_proxy", "HTTP_PROXY", "SOURCE_DATE_EPOCH"} {
+	for _, name := range []string{envSecurity, envSnapshot, "http_proxy", "HTTP_PROXY"} {
 		setenv(t, name, "")
 	}
 	setenv(t, envMirror, a.URL+"/debian/")
@@ -215,4 +216,13 @@ func writeLock(t testing.TB, dir string, r request, packages ...lockedPackage) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func mustEpoch(t testing.TB) time.Time {
+	t.Helper()
+	e, err := epoch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
