@@ -173,7 +173,7 @@ func (a *apt) closure(ctx context.Context, names []string, arch string) ([]strin
 func (a *apt) show(ctx context.Context, names []string, arch string) ([]deb.Stanza, error) {
 	out, err := a.run(ctx, arch, "apt-cache", append([]string{"show", "--no-all-versions", "--"}, names...)...)
 	if err != nil {
-		return nil, fmt.Errorf("%w (architecture %s)", err, arch)
+		return nil, fmt.Errorf("look for %s in release %s for %s: %w", strings.Join(names, ", "), debianRelease, arch, err)
 	}
 	stanzas := deb.ParseControl(out)
 	for _, name := range names {
