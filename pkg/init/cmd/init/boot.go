@@ -27,6 +27,7 @@ type boot struct {
 // bootProgram is rc.init: the boot, for a PID 1 that is not this program, or as
 // the first program of a container.
 func bootProgram([]string) int {
+	log.SetPrefix("linuxkit: ")
 	unix.Umask(0o022)
 	b := &boot{reaper: reap.Start()}
 	b.run()
