@@ -10,13 +10,13 @@ import (
 // Publish is a port of the host that leads to one of the guest.
 type Publish struct {
 	Proto   string     // "tcp" or "udp"
-	Address netip.Addr // of the host; the zero Addr means all
+	Address netip.Addr // of the host, IPv4; the zero Addr means all
 	Host    uint16
 	Guest   uint16
 }
 
-// ParsePublish reads "[address:]host:guest[/tcp|udp]". An IPv6 address stands
-// in brackets.
+// ParsePublish reads "[address:]host:guest[/tcp|udp]". The address is one of
+// IPv4, which is all that QEMU forwards from.
 func ParsePublish(spec string) (Publish, error) {
 	p, err := parsePublish(spec)
 	if err != nil {
@@ -75,10 +75,9 @@ func parsePort(s string) (uint16, error) {
 }
 
 func parseAddress(s string) (netip.Addr, error) {
-	bare := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
-	a, err := netip.ParseAddr(bare)
-	if err != nil || a.Zone() != "" || a.Is6() != strings.HasPrefix(s, "[") {
-		return netip.Addr{}, fmt.Errorf("invalid address %q", s)
+	a, err := netip.ParseAddr(s)
+	if err != nil || !a.Is4() {
+		return netip.Addr{}, fmt.Errorf("invalid address %q, want one of IPv4", s)
 	}
 	return a, nil
 }

@@ -159,10 +159,7 @@ func (p *setup) netdev() string {
 
 func forward(f vm.Publish) string {
 	address := ""
-	switch {
-	case f.Address.Is6():
-		address = "[" + f.Address.String() + "]"
-	case f.Address.IsValid():
+	if f.Address.IsValid() {
 		address = f.Address.String()
 	}
 	return fmt.Sprintf("%s:%s:%d-:%d", f.Proto, address, f.Host, f.Guest)

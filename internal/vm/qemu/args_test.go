@@ -86,9 +86,8 @@ func TestArgs(t *testing.T) {
 			config: Config{Arch: "x86_64", Image: kernelImage, Publish: []vm.Publish{
 				{Proto: "tcp", Host: 2222, Guest: 22},
 				{Proto: "udp", Address: netip.MustParseAddr("127.0.0.1"), Host: 53, Guest: 54},
-				{Proto: "tcp", Address: netip.MustParseAddr("::1"), Host: 1, Guest: 2},
 			}},
-			want: []string{"-netdev user,id=t0,hostfwd=tcp::2222-:22,hostfwd=udp:127.0.0.1:53-:54,hostfwd=tcp:[::1]:1-:2 "},
+			want: []string{"-netdev user,id=t0,hostfwd=tcp::2222-:22,hostfwd=udp:127.0.0.1:53-:54 "},
 		},
 		{name: "no network", config: Config{Arch: "x86_64", Image: kernelImage, Network: vm.Network{Mode: vm.NetNone}}, accel: "tcg", absent: []string{"-netdev", "virtio-net"}},
 		{name: "tap", config: Config{Arch: "x86_64", Image: kernelImage, Network: vm.Network{Mode: vm.NetTap, Interface: "tap0"}}, accel: "tcg", want: []string{"-netdev tap,id=t0,ifname=tap0,script=no,downscript=no"}},

@@ -81,10 +81,11 @@ func isFile(path string) bool {
 }
 
 // install puts what has to be writable or larger into the state directory and
-// returns the firmware with the paths to use.
-func (f firmware) install(s *vm.State) (firmware, error) {
+// returns the firmware with the paths to use. The names there carry the
+// architecture, since images of several may share a prefix.
+func (f firmware) install(s *vm.State, arch string) (firmware, error) {
 	if fi, err := os.Stat(f.code); err == nil && fi.Size() < f.size {
-		padded := s.Path("firmware.fd")
+		padded := s.Path("firmware-" + arch + ".fd")
 		if err := copyFile(padded, f.code, f.size); err != nil {
 			return f, err
 		}
@@ -93,7 +94,7 @@ func (f firmware) install(s *vm.State) (firmware, error) {
 	if f.vars == "" {
 		return f, nil
 	}
-	kept := s.Path("efivars.fd")
+	kept := s.Path("efivars-" + arch + ".fd")
 	if !isFile(kept) {
 		if err := copyFile(kept, f.vars, f.size); err != nil {
 			return f, err

@@ -292,7 +292,7 @@ func TestFirmware(t *testing.T) {
 	if err := b.run(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	vars := b.config.Image.Prefix + "-state/efivars.fd"
+	vars := b.config.Image.Prefix + "-state/efivars-x86_64.fd"
 	for _, want := range []string{"readonly=on,file=" + b.config.Firmware, "unit=1,format=raw,file=" + vars} {
 		if !strings.Contains(b.read(""), want) {
 			t.Errorf("no %s in\n%s", want, b.read(""))
@@ -317,7 +317,7 @@ func TestSmallFirmwareIsPadded(t *testing.T) {
 	if err := os.WriteFile(code, []byte("efi"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f, err := firmware{code: code, size: 1 << 20}.install(s)
+	f, err := firmware{code: code, size: 1 << 20}.install(s, "x86_64")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func prepare(ctx context.Context, c Config) (*setup, error) {
 // to find there except for new disks.
 func (p *setup) place(s *vm.State) (err error) {
 	p.pidfile = s.Path("qemu.pid")
-	if p.firmware, err = p.firmware.install(s); err != nil {
+	if p.firmware, err = p.firmware.install(s, p.Arch); err != nil {
 		return err
 	}
 	for _, step := range []func(*vm.State) error{p.collectDrives, p.connect, p.placeSockets} {
