@@ -115,40 +115,46 @@ func (p Pkg) buildPlatforms(ctx context.Context, o *buildOpts, platforms []ocisp
 		arches[i] = archOf(platform)
 	}
 	fmt.Fprintf(o.out, "building %s for arches: %s\n", p.FullTag(), strings.Join(arches, ","))
-	made := make([]ocispec.Descriptor, len(platforms))
+	done := make([]made, len(platforms))
 	for i, platform := range platforms {
-		desc, err := p.buildPlatform(ctx, o, platform)
+		list, err := p.buildPlatform(ctx, o, platform)
 		if err != nil {
 			return fmt.Errorf("error building for arch %s: %w", archOf(platform), err)
 		}
-		made[i] = desc
+		done[i] = made{platform, list}
 	}
-	if err := p.record(ctx, o, made); err != nil {
+	if err := p.record(ctx, o, done); err != nil {
 		return err
 	}
 	progress.Infof(ctx, "built %s for %s in %s", p.Tag(), strings.Join(arches, ","), time.Since(start).Round(time.Millisecond))
 	return nil
 }
 
-func (p Pkg) buildPlatform(ctx context.Context, o *buildOpts, platform ocispec.Platform) (ocispec.Descriptor, error) {
+// made is what was made for a platform: an image, and attestations about it.
+type made struct {
+	platform ocispec.Platform
+	list     []ocispec.Descriptor
+}
+
+func (p Pkg) buildPlatform(ctx context.Context, o *buildOpts, platform ocispec.Platform) ([]ocispec.Descriptor, error) {
 	fmt.Fprintf(o.out, "Building for arch %s as %s\n", archOf(platform), p.archTag(platform))
 	labels, err := p.labels(ctx, o)
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return nil, err
 	}
-	desc, err := o.make(ctx, o.store, p, labels, platform)
-	desc.Platform = &platform
-	return desc, err
+	return o.make(ctx, o, p, labels, platform)
 }
 
 // record names what was made.
-func (p Pkg) record(ctx context.Context, o *buildOpts, made []ocispec.Descriptor) error {
-	for _, desc := range made {
-		if err := replaceIndex(ctx, o.store, p.archTag(*desc.Platform), desc); err != nil {
+func (p Pkg) record(ctx context.Context, o *buildOpts, all []made) error {
+	var list []ocispec.Descriptor
+	for _, m := range all {
+		if err := replaceIndex(ctx, o.store, p.archTag(m.platform), m.list); err != nil {
 			return err
 		}
+		list = append(list, m.list...)
 	}
-	return extendIndex(ctx, o.store, p.FullTag(), made)
+	return extendIndex(ctx, o.store, p.FullTag(), list)
 }
 
 // archTag is the name of the image for one platform.

@@ -29,7 +29,8 @@ type factory struct {
 	asked []string
 }
 
-func (f *factory) make(ctx context.Context, s *content.Store, p Pkg, labels map[string]string, platform ocispec.Platform) (ocispec.Descriptor, error) {
+func (f *factory) make(ctx context.Context, o *buildOpts, p Pkg, labels map[string]string, platform ocispec.Platform) ([]ocispec.Descriptor, error) {
+	s := o.store
 	f.mu.Lock()
 	f.asked = append(f.asked, p.info.Image+" "+archOf(platform))
 	f.mu.Unlock()
@@ -37,15 +38,17 @@ func (f *factory) make(ctx context.Context, s *content.Store, p Pkg, labels map[
 		<-f.gate
 	}
 	if platform.Architecture == f.fail {
-		return ocispec.Descriptor{}, errors.New("no luck")
+		return nil, errors.New("no luck")
 	}
 	config, err := putJSON(ctx, s, ocispec.MediaTypeImageConfig, ocispec.Image{
 		Author: fmt.Sprint(f.made.Add(1)), Platform: platform, Config: ocispec.ImageConfig{Labels: labels},
 	})
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return nil, err
 	}
-	return putJSON(ctx, s, ocispec.MediaTypeImageManifest, ocispec.Manifest{MediaType: ocispec.MediaTypeImageManifest, Config: config})
+	image, err := putJSON(ctx, s, ocispec.MediaTypeImageManifest, ocispec.Manifest{MediaType: ocispec.MediaTypeImageManifest, Config: config})
+	image.Platform = &platform
+	return []ocispec.Descriptor{image}, err
 }
 
 func putJSON(ctx context.Context, s *content.Store, mediaType string, v any) (ocispec.Descriptor, error) {
