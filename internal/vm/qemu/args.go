@@ -25,7 +25,7 @@ func (p *setup) args() []string {
 	}
 	return slices.Concat(args,
 		p.firmwareArgs(), p.kernelArgs(), p.consoleArgs(), p.controlArgs(),
-		p.randomArgs(), p.driveArgs(), p.networkArgs(), p.shareArgs(), p.extraArgs())
+		p.randomArgs(), p.driveArgs(), p.networkArgs(), p.shareArgs(), p.extraArgs(), p.Args)
 }
 
 func (p *setup) machineArg() string {

@@ -24,6 +24,7 @@ type Config struct {
 	Data    []byte        // user data for the guest; nil: none
 	Disks   []vm.Disk     // missing files are created
 	Devices []string      // further values of -device
+	Args    []string      // further arguments of QEMU
 	USB     bool          // add a USB controller
 	GUI     bool          // a window instead of the console on the standard streams
 

@@ -22,10 +22,16 @@ type call struct {
 	data                   string
 }
 
+// ErrNone says that the system has no volumes.
+var ErrNone = errors.New("no volumes")
+
 // Mount mounts every volume below base, in the order of their names. It goes on
 // after a failure; the failures are returned joined.
 func Mount(base string) error {
 	entries, err := os.ReadDir(base)
+	if errors.Is(err, os.ErrNotExist) {
+		return ErrNone
+	}
 	if err != nil {
 		return fmt.Errorf("mount the volumes: %w", err)
 	}
