@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +25,7 @@ func newCacheCmd(a *app) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newCacheLsCmd(a), newCacheRmCmd(a), newCacheCleanCmd(a),
-		newCacheImportCmd(a), newCacheExportCmd(a), newCachePullCmd(a))
+		newCacheImportCmd(a), newCacheExportCmd(a), newCachePullCmd(a), newCachePushCmd(a))
 	return cmd
 }
 
@@ -80,9 +79,7 @@ func writeCacheJSON(w io.Writer, all []content.Named) error {
 	for i, n := range all {
 		list[i] = cachedImage{n.Ref, n.Digest.String(), n.MediaType, n.Size}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(list)
+	return writeJSON(w, list)
 }
 
 func newCacheImportCmd(a *app) *cobra.Command {
@@ -112,9 +109,19 @@ func newCacheImportCmd(a *app) *cobra.Command {
 
 func newCachePullCmd(a *app) *cobra.Command {
 	var platforms []string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "pull <name>...",
 		Short: "Pull images into the cache",
+		Long: `Pull images into the cache, whether it has them or not. Blobs that are there
+are not fetched again, a transfer that breaks off goes on where it ended, and
+of several processes that want the same blob one fetches it.
+
+Of an index all images are pulled, or those of --platform, and each is named
+<name>-<arch> besides. Credentials are those of the docker configuration.`,
+		Example: `  linuxkit cache pull alpine:3.22
+  linuxkit cache pull --platform linux/arm64 linuxkit/init:v1.2
+  linuxkit --mirror docker.io=https://mirror.example.com cache pull alpine`,
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			wanted, err := parsePlatforms(platforms)
@@ -125,14 +132,15 @@ func newCachePullCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, name := range args {
-				if err := cachePull(cmd.Context(), a, s, name, wanted); err != nil {
+			return a.eachTransfer(cmd, args, asJSON, func(t *transfer, name string) error {
+				if err := cachePull(t.ctx, a, s, name, wanted); err != nil {
 					return fmt.Errorf("unable to pull image named %s: %w", name, err)
 				}
-			}
-			return nil
+				return nil
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonTransferUsage)
 	cmd.Flags().StringSliceVar(&platforms, "platform", nil, "platforms to pull, os/arch[/variant] (default all)")
 	return cmd
 }
