@@ -21,11 +21,17 @@ func newCacheCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "Work with the image cache",
-		Args:  cobra.ArbitraryArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: `The cache holds the images that builds use and make, for any architecture. It is
+an OCI image layout in the directory --cache, else $LINUXKIT_CACHE, else
+~/.linuxkit/cache. Any number of processes may use it at once.`,
+		Example: `  linuxkit cache ls
+  linuxkit cache pull alpine:3.22`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newCacheLsCmd(a), newCacheRmCmd(a), newCacheCleanCmd(a),
-		newCacheImportCmd(a), newCacheExportCmd(a), newCachePullCmd(a), newCachePushCmd(a))
+		newCacheImportCmd(a), newCacheExportCmd(a), newCachePullCmd(a), newCachePushCmd(a),
+		newCacheDuCmd(a), newCacheVerifyCmd(a), newCacheGCCmd(a))
 	return cmd
 }
 
@@ -35,6 +41,11 @@ func newCacheLsCmd(a *app) *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List the images of the cache",
+		Long: `List the names of the cache, sorted, each with the digest of what it stands
+for: an index of images for several platforms, or one image. The list goes to
+standard error, as JSON to standard output.`,
+		Example: `  linuxkit cache ls
+  linuxkit cache ls --json | jq -r .[].name`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := content.Open(a.cacheDir)
 			if err != nil {
@@ -83,10 +94,20 @@ func writeCacheJSON(w io.Writer, all []content.Named) error {
 }
 
 func newCacheImportCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "import <file>",
-		Short: "Import an image from a tar of an OCI image layout, from standard input if <file> is -",
-		Args:  cobra.MinimumNArgs(1),
+		Short: "Import images from a tar archive into the cache",
+		Long: `Import images from an archive, or from standard input if the file is -. It may
+be a tar of an OCI image layout or what docker save writes, plain or compressed
+with gzip or zstd. Every blob is compared with its digest.
+
+The images get the full names that the archive says: the annotation
+io.containerd.image.name, else org.opencontainers.image.ref.name, else the
+RepoTags of docker.`,
+		Example: `  linuxkit cache import image.tar
+  docker save alpine:3.22 | linuxkit cache import -`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := content.Open(a.cacheDir)
 			if err != nil {
@@ -101,10 +122,14 @@ func newCacheImportCmd(a *app) *cobra.Command {
 				defer f.Close()
 				in = f
 			}
-			_, err = image.Import(cmd.Context(), s, in)
-			return err
+			return a.eachTransfer(cmd, args[:1], asJSON, func(t *transfer, _ string) error {
+				_, err := image.Import(t.ctx, s, in)
+				return err
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonTransferUsage)
+	return cmd
 }
 
 func newCachePullCmd(a *app) *cobra.Command {
@@ -122,7 +147,7 @@ Of an index all images are pulled, or those of --platform, and each is named
 		Example: `  linuxkit cache pull alpine:3.22
   linuxkit cache pull --platform linux/arm64 linuxkit/init:v1.2
   linuxkit --mirror docker.io=https://mirror.example.com cache pull alpine`,
-		Args:  cobra.MinimumNArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			wanted, err := parsePlatforms(platforms)
 			if err != nil {
