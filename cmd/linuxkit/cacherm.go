@@ -21,7 +21,16 @@ func newCacheRmCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm <name>...",
 		Short: "Remove images from the cache",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `Remove images from the cache, by the names that linuxkit cache ls shows or that
+mean the same. With an index go its names by architecture, and its signatures.
+What another image needs stays. If one of the names is not there, nothing is
+removed.
+
+With --published-only, an image stays unless the registry has exactly the same
+under its name.`,
+		Example: `  linuxkit cache rm alpine:3.22
+  linuxkit cache rm --published-only docker.io/me/app:v1`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := content.Open(a.cacheDir)
 			if err != nil {
@@ -43,6 +52,10 @@ func newCacheCleanCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Empty the cache",
+		Long: `Remove the whole cache directory. With --published-only, remove only images that
+the registry has exactly so under their names.`,
+		Example: `  linuxkit cache clean
+  linuxkit cache clean --published-only`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := content.Open(a.cacheDir)
 			if err != nil {
