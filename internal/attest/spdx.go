@@ -3,6 +3,8 @@ package attest
 import (
 	"fmt"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // PredicateSPDX is the type of a bill of materials.
@@ -63,13 +65,18 @@ const (
 	imageID    = "SPDXRef-Image"
 )
 
+// namespace is what makes a document unique: the image that it is about.
+func namespace(image digest.Digest) string {
+	return "https://github.com/linuxkit/linuxkit/spdx/" + image.Encoded()
+}
+
 func componentID(i int) string { return fmt.Sprintf("SPDXRef-Package-%d", i) }
 
 // billOfMaterials describes the image and what it contains.
 func billOfMaterials(f Facts) document {
 	d := document{
 		Version: "SPDX-2.3", License: "CC0-1.0", ID: documentID, Name: f.name(),
-		Namespace:     "https://github.com/linuxkit/linuxkit/spdx/" + f.Image.Digest.Encoded(),
+		Namespace:     namespace(f.Image.Digest),
 		Creation:      creation{Created: f.Time.UTC().Format(time.RFC3339), Creators: []string{"Tool: linuxkit"}},
 		Relationships: []relationship{{documentID, "DESCRIBES", imageID}},
 	}
