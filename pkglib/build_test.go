@@ -223,7 +223,6 @@ func TestBuildErrors(t *testing.T) {
 		{"pkg/foo", defaults, []BuildOpt{WithBuildCacheDir("")}, "must provide linuxkit build cache directory"},
 		{"pkg/foo", defaults, append(all, WithBuildForce(), WithBuildSkip()), "cannot force build and skip build"},
 		{"pkg/foo", defaults, append(all, WithBuildPlatforms("amd64")), "invalid target platform specification 'amd64'"},
-		{"pkg/docker", defaults, all, ErrNeedsBuildKit.Error()},
 		{"pkg/none", defaults, all, "dockerfile Dockerfile does not exist or cannot be read in context " + r.path("pkg/none")},
 		{"pkg/out", defaults, all, "cannot expand beyond root of context for dockerfile ../docker/Dockerfile"},
 		{"pkg/arch", defaults, all, "arches of linuxkit/arch:"},
@@ -233,9 +232,6 @@ func TestBuildErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v; want %q", c.name, err, c.want)
 		}
-	}
-	if err := r.load(defaults, "pkg/docker").Build(t.Context(), all...); !errors.Is(err, ErrNeedsBuildKit) {
-		t.Errorf("no ErrNeedsBuildKit: %v", err)
 	}
 	if names, err := s.List(t.Context()); err != nil || len(names) != 0 {
 		t.Errorf("failed builds left %v, %v", names, err)

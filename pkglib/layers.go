@@ -28,6 +28,12 @@ func makeLayers(ctx context.Context, o *buildOpts, p Pkg, labels map[string]stri
 	return builder.Build(ctx, o.store, r, platform)
 }
 
+// tellLayers says what makeLayers would do.
+func tellLayers(_ context.Context, o *buildOpts, p Pkg, _ map[string]string, platform ocispec.Platform) ([]ocispec.Descriptor, error) {
+	_, err := fmt.Fprintf(o.out, "make %d layers of %s for %s\n", len(p.info.layers), p.dir, formatPlatform(platform))
+	return nil, err
+}
+
 func (p Pkg) recipe() builder.Recipe {
 	return builder.Recipe{
 		Dir:        p.dir,

@@ -42,6 +42,9 @@ type Request struct {
 	// Name is the name of the image in the result.
 	Name     string
 	Platform ocispec.Platform
+	// Builders are addresses or docker contexts to choose from; none means
+	// those of the pool.
+	Builders []string
 	// Dir is the build context, Sources are put over it.
 	Dir     string
 	Sources []Source

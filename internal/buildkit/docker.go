@@ -52,3 +52,30 @@ func (d docker) exists(ctx context.Context) bool {
 	_, err := docker{}.run(ctx, nil, "context", "inspect", d.context)
 	return err == nil
 }
+
+// Docker does with docker's own images what a build needs.
+type Docker struct{}
+
+// Tag gives an image another name.
+func (Docker) Tag(ctx context.Context, ref, tag string) error {
+	_, err := docker{}.run(ctx, nil, "image", "tag", ref, tag)
+	return err
+}
+
+// Save writes images into a file.
+func (Docker) Save(ctx context.Context, target string, refs ...string) error {
+	_, err := docker{}.run(ctx, nil, append([]string{"image", "save", "-o", target}, refs...)...)
+	return err
+}
+
+// Load reads a docker archive.
+func (Docker) Load(ctx context.Context, r io.Reader) error {
+	_, err := docker{}.run(ctx, r, "image", "load")
+	return err
+}
+
+// Pull fetches the image of a platform.
+func (Docker) Pull(ctx context.Context, ref, platform string) error {
+	_, err := docker{}.run(ctx, nil, "image", "pull", "--platform", platform, ref)
+	return err
+}

@@ -19,11 +19,9 @@ import (
 
 // Config says which daemons to use.
 type Config struct {
-	// Builders are addresses or docker contexts by platform, such as
-	// "linux/arm64". Builds are spread over several of one platform.
-	Builders map[string][]string
-	// Host is the address for all other platforms; empty means to look for a
-	// docker context, docker itself, and buildkitd on the PATH, in this order.
+	// Host is the address for builds that name no builder; empty means to look
+	// for a docker context, docker itself, and buildkitd on the PATH, in this
+	// order.
 	Host string
 	// Container is what the builder container has to be like.
 	Container Container
@@ -83,7 +81,7 @@ func (p *Pool) Build(ctx context.Context, r Request, w io.Writer) error {
 	if err := r.Progress.Check(); err != nil {
 		return err
 	}
-	b, err := p.take(ctx, r.Platform)
+	b, err := p.take(ctx, r.Platform, r.Builders)
 	if err != nil {
 		return err
 	}
@@ -97,19 +95,19 @@ func (p *Pool) Build(ctx context.Context, r Request, w io.Writer) error {
 	return err
 }
 
-// take returns the least busy daemon for a platform, connected.
-func (p *Pool) take(ctx context.Context, platform ocispec.Platform) (*builder, error) {
+// take returns the least busy of the named daemons, connected.
+func (p *Pool) take(ctx context.Context, platform ocispec.Platform, names []string) (*builder, error) {
 	for {
-		b, err := p.choose(ctx, platform)
+		b, err := p.choose(ctx, platform, names)
 		if err != nil {
 			return nil, err
 		}
-		b.once.Do(func() { b.c, b.ready = p.connect(ctx, b.name, platform) })
+		b.once.Do(func() { b.c, b.ready = p.connect(ctx, b.name, len(names) > 0) })
 		if b.ready == nil {
 			return b, nil
 		}
 		p.release(b)
-		if len(p.config.Builders[image.Format(platform)]) < 2 {
+		if len(names) < 2 {
 			return nil, b.ready
 		}
 		progress.Warnf(ctx, "%v", b.ready)
@@ -118,8 +116,7 @@ func (p *Pool) take(ctx context.Context, platform ocispec.Platform) (*builder, e
 }
 
 // choose picks among the daemons that are not lost.
-func (p *Pool) choose(ctx context.Context, platform ocispec.Platform) (*builder, error) {
-	names := p.config.Builders[image.Format(platform)]
+func (p *Pool) choose(ctx context.Context, platform ocispec.Platform, names []string) (*builder, error) {
 	if len(names) == 0 {
 		name, err := p.fallback(ctx, platform)
 		if err != nil {
@@ -182,8 +179,9 @@ func (p *Pool) fallback(ctx context.Context, platform ocispec.Platform) (string,
 	return ChildAddress, nil
 }
 
-// connect makes the daemon of that name ready.
-func (p *Pool) connect(ctx context.Context, name string, platform ocispec.Platform) (*client.Client, error) {
+// connect makes the daemon of that name ready; named tells whether the user
+// has given the name.
+func (p *Pool) connect(ctx context.Context, name string, named bool) (*client.Client, error) {
 	address := name
 	switch {
 	case name == ChildAddress:
@@ -193,7 +191,7 @@ func (p *Pool) connect(ctx context.Context, name string, platform ocispec.Platfo
 		}
 		address = d.address()
 	case !IsAddress(name):
-		if err := p.config.Container.ensure(ctx, name, p.named(platform)); err != nil {
+		if err := p.config.Container.ensure(ctx, name, named); err != nil {
 			return nil, fmt.Errorf("unable to ensure builder container: %w", err)
 		}
 		address = p.config.Container.address(name)
@@ -209,11 +207,6 @@ func (p *Pool) connect(ctx context.Context, name string, platform ocispec.Platfo
 		return nil, fmt.Errorf("could not communicate with BuildKit at %s: %w", address, err)
 	}
 	return c, nil
-}
-
-// named tells whether the user has named the daemon for a platform.
-func (p *Pool) named(platform ocispec.Platform) bool {
-	return len(p.config.Builders[image.Format(platform)]) > 0
 }
 
 func (p *Pool) startChild(ctx context.Context) (*child, error) {

@@ -96,4 +96,3 @@ func (p *Progress) show(status chan *client.SolveStatus) error {
 	_, err = display.UpdateFrom(context.Background(), status)
 	return err
 }
-
