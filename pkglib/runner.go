@@ -183,3 +183,6 @@ func (d dryRunner) Pull(_ context.Context, ref, platform string) error {
 	_, err := fmt.Fprintln(d.w, "docker image pull --platform", platform, ref)
 	return err
 }
+
+// CheckProgress tells whether there is such a way to show progress.
+func CheckProgress(mode string) error { return (&buildkit.Progress{Mode: mode}).Check() }
