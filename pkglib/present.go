@@ -18,6 +18,9 @@ type Remote interface {
 	Pull(ctx context.Context, ref string, platforms []ocispec.Platform, patience time.Duration) (ocispec.Descriptor, error)
 	// Push sends the image that the cache has under the name local.
 	Push(ctx context.Context, local, remote string, opts PushOptions) error
+	// Assemble makes the index ref out of the images that the registry has
+	// under that name with an architecture behind it.
+	Assemble(ctx context.Context, ref string, arches []string) error
 }
 
 // PushOptions say how an image is pushed.

@@ -16,7 +16,8 @@ func newPkgCmd(a *app) *cobra.Command {
 		Use:   "pkg",
 		Short: "Build packages into images, and tell how they are called",
 	}
-	cmd.AddCommand(newPkgBuildCmd(a), newPkgPushCmd(a), newPkgShowTagCmd(a), newPkgLockCmd(a))
+	cmd.AddCommand(newPkgNewCmd(), newPkgBuildCmd(a), newPkgPushCmd(a), newPkgShowTagCmd(a), newPkgLockCmd(a),
+		newPkgManifestCmd(a), newPkgRemoteTagCmd(a), newPkgBuilderCmd(a))
 	return cmd
 }
 

@@ -58,7 +58,7 @@ func (r *pkgRemote) Platforms(ctx context.Context, ref string, patience time.Dur
 
 // Push implements [pkglib.Remote].
 func (r *pkgRemote) Push(ctx context.Context, local, remote string, opts pkglib.PushOptions) error {
-	return r.Client.Push(ctx, local, remote, registry.PushOptions(opts))
+	return r.Client.Push(ctx, local, remote, registry.PushOptions{ArchTags: opts.ArchTags, Override: opts.Override, Say: opts.Say})
 }
 
 // dockerHubKey is how Docker Hub is called in the configuration of docker.

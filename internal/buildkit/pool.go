@@ -51,8 +51,9 @@ type builder struct {
 	c     *client.Client
 
 	// guarded by the lock of the pool
-	busy int
-	lost error
+	busy    int
+	visited bool // by Usage or Prune
+	lost    error
 }
 
 // Close ends the connections, and the daemons that were started here and that
