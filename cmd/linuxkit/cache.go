@@ -122,7 +122,7 @@ RepoTags of docker.`,
 				defer f.Close()
 				in = f
 			}
-			return a.eachTransfer(cmd, args[:1], asJSON, func(t *transfer, _ string) error {
+			return a.eachTransfer(cmd, args[:1], asJSON, false, func(t *transfer, _ string) error {
 				_, err := image.Import(t.ctx, s, in)
 				return err
 			})
@@ -157,7 +157,7 @@ Of an index all images are pulled, or those of --platform, and each is named
 			if err != nil {
 				return err
 			}
-			return a.eachTransfer(cmd, args, asJSON, func(t *transfer, name string) error {
+			return a.eachTransfer(cmd, args, asJSON, true, func(t *transfer, name string) error {
 				if err := cachePull(t.ctx, a, s, name, wanted); err != nil {
 					return fmt.Errorf("unable to pull image named %s: %w", name, err)
 				}
