@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
@@ -190,7 +191,7 @@ func (t *trustRoot) inLog(s signature, cert *x509.Certificate) error {
 }
 
 // entryBody is what a log records: of kind hashedrekord the signed bytes, of
-// kind dsse an envelope.
+// kind dsse or intoto an envelope.
 type entryBody struct {
 	Kind string `json:"kind"`
 	Spec struct {
@@ -208,7 +209,35 @@ type entryBody struct {
 			Signature []byte `json:"signature"`
 			Verifier  []byte `json:"verifier"`
 		} `json:"signatures"`
+		Content struct {
+			PayloadHash hashValue `json:"payloadHash"`
+			Envelope    struct {
+				Signatures []struct {
+					Sig       []byte `json:"sig"`
+					PublicKey []byte `json:"publicKey"`
+				} `json:"signatures"`
+			} `json:"envelope"`
+		} `json:"content"`
 	} `json:"spec"`
+}
+
+// recorded returns the hash, the signature and the certificate of an entry.
+func (e entryBody) recorded() (hash hashValue, sig, verifier []byte, err error) {
+	switch {
+	case e.Kind == "hashedrekord":
+		s := e.Spec.Signature
+		return e.Spec.Data.Hash, s.Content, s.PublicKey.Content, nil
+	case e.Kind == "dsse" && len(e.Spec.Signatures) == 1:
+		s := e.Spec.Signatures[0]
+		return e.Spec.PayloadHash, s.Signature, s.Verifier, nil
+	case e.Kind == "intoto" && len(e.Spec.Content.Envelope.Signatures) == 1:
+		s := e.Spec.Content.Envelope.Signatures[0]
+		// This kind encodes the signature twice.
+		sig, err := base64.StdEncoding.DecodeString(string(s.Sig))
+		return e.Spec.Content.PayloadHash, sig, s.PublicKey, err
+	default:
+		return hash, nil, nil, fmt.Errorf("the record of a transparency log is of kind %q", e.Kind)
+	}
 }
 
 type hashValue struct {
@@ -221,12 +250,9 @@ func (l logEntry) about(s signature, cert *x509.Certificate) error {
 	if err := json.Unmarshal(l.Body, &body); err != nil {
 		return fmt.Errorf("the record of a transparency log cannot be read: %w", err)
 	}
-	hash, sig, verifier := body.Spec.Data.Hash, body.Spec.Signature.Content, body.Spec.Signature.PublicKey.Content
-	switch {
-	case body.Kind == "dsse" && len(body.Spec.Signatures) == 1:
-		hash, sig, verifier = body.Spec.PayloadHash, body.Spec.Signatures[0].Signature, body.Spec.Signatures[0].Verifier
-	case body.Kind != "hashedrekord":
-		return fmt.Errorf("the record of a transparency log is of kind %q", body.Kind)
+	hash, sig, verifier, err := body.recorded()
+	if err != nil {
+		return err
 	}
 	block, _ := pem.Decode(verifier)
 	sum := sha256.Sum256(s.payload)
