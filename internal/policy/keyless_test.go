@@ -134,7 +134,7 @@ func TestKeyless(t *testing.T) {
 	d := found(t, newStore(t)).Root.Digest
 	payload := simplePayload("x.io/team/app", d)
 	now := issued.Add(time.Minute)
-	any := "https://code.example/team/app/**"
+	anyone := "https://code.example/team/app/**"
 	without := func(name string) signedPayload {
 		p := w.signed(t, payload, now)
 		delete(p.annotations, name)
@@ -145,18 +145,18 @@ func TestKeyless(t *testing.T) {
 		p               signedPayload
 		want            string
 	}{
-		"good":                 {any, issuer, w.signed(t, payload, now), ""},
+		"good":                 {anyone, issuer, w.signed(t, payload, now), ""},
 		"exact subject":        {workflow, issuer, w.signed(t, payload, now), ""},
 		"another subject":      {"https://code.example/other/**", issuer, w.signed(t, payload, now), "a signature is by " + workflow},
-		"another issuer":       {any, "https://evil.example", w.signed(t, payload, now), "a signature is by"},
-		"after expiry":         {any, issuer, w.signed(t, payload, issued.Add(time.Hour)), "not trusted"},
-		"another authority":    {any, issuer, stranger.signed(t, payload, now), "log that is not trusted"},
-		"no record":            {any, issuer, without(annotationLogged), "no record"},
-		"no certificate":       {any, issuer, without(annotationCert), "by another key"},
-		"record of another":    {any, issuer, w.withRecord(t, simple(t, w.key, payload), w.record(t, map[string]any{"kind": "hashedrekord"}, now)), "about another signature"},
-		"record of other kind": {any, issuer, w.withRecord(t, simple(t, w.key, payload), w.record(t, map[string]any{"kind": "rpm"}, now)), `of kind "rpm"`},
-		"forged promise":       {any, issuer, w.withRecord(t, simple(t, w.key, payload), forged(w.record(t, map[string]any{}, now))), "not signed by it"},
-		"payload changed":      {any, issuer, signedPayload{append([]byte(" "), payload...), w.signed(t, payload, now).annotations}, "does not fit its certificate"},
+		"another issuer":       {anyone, "https://evil.example", w.signed(t, payload, now), "a signature is by"},
+		"after expiry":         {anyone, issuer, w.signed(t, payload, issued.Add(time.Hour)), "not trusted"},
+		"another authority":    {anyone, issuer, stranger.signed(t, payload, now), "log that is not trusted"},
+		"no record":            {anyone, issuer, without(annotationLogged), "no record"},
+		"no certificate":       {anyone, issuer, without(annotationCert), "by another key"},
+		"record of another":    {anyone, issuer, w.withRecord(t, simple(t, w.key, payload), w.record(t, map[string]any{"kind": "hashedrekord"}, now)), "about another signature"},
+		"record of other kind": {anyone, issuer, w.withRecord(t, simple(t, w.key, payload), w.record(t, map[string]any{"kind": "rpm"}, now)), `of kind "rpm"`},
+		"forged promise":       {anyone, issuer, w.withRecord(t, simple(t, w.key, payload), forged(w.record(t, map[string]any{}, now))), "not signed by it"},
+		"payload changed":      {anyone, issuer, signedPayload{append([]byte(" "), payload...), w.signed(t, payload, now).annotations}, "does not fit its certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t)
