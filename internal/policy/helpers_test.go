@@ -69,8 +69,10 @@ func newKey(t testing.TB, kind string) (crypto.Signer, []byte) {
 	case "rsa":
 		key, err = rsa.GenerateKey(rand.Reader, 2048)
 	case "short":
-		der := []byte{}
-		der, err = base64.StdEncoding.DecodeString(shortRSA)
+		der, err := base64.StdEncoding.DecodeString(shortRSA)
+		if err != nil {
+			t.Fatal(err)
+		}
 		return nil, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	case "ed25519":
 		_, key, err = ed25519.GenerateKey(rand.Reader)
