@@ -1,6 +1,7 @@
 package content
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -102,6 +103,11 @@ func TestAuditMissing(t *testing.T) {
 	}
 	if err := s.Discard(ctx, m.Config.Digest); err != nil || !s.Has(ctx, m.Config) {
 		t.Errorf("a blob that is right was removed: %v", err)
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := s.Discard(cancelled, m.Config.Digest); err == nil || !s.Has(ctx, m.Config) {
+		t.Errorf("a blob that was not read to its end was removed: %v", err)
 	}
 	if audit, err = s.AuditNames(ctx, audit); err != nil || len(audit.Damaged) != 1 {
 		t.Errorf("AuditNames = %+v, %v", audit, err)
