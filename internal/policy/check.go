@@ -96,6 +96,9 @@ func (c *Checker) signed(ctx context.Context, r *rule, name reference.Reference,
 		}
 		if err := c.Fetch(ctx, f.Ref, d); err != nil {
 			unasked = errors.Join(unasked, err)
+			if errors.Is(err, image.ErrUnreachable) {
+				break
+			}
 			continue
 		}
 		if c.satisfied(ctx, r, name, d, why) {
