@@ -122,7 +122,7 @@ RepoTags of docker.`,
 				defer f.Close()
 				in = f
 			}
-			return a.eachTransfer(cmd, args[:1], asJSON, func(t *transfer, _ string) error {
+			return a.eachTransfer(cmd, args[:1], asJSON, false, func(t *transfer, _ string) error {
 				_, err := image.Import(t.ctx, s, in)
 				return err
 			})
@@ -134,7 +134,7 @@ RepoTags of docker.`,
 
 func newCachePullCmd(a *app) *cobra.Command {
 	var platforms []string
-	var asJSON bool
+	var asJSON, signatures bool
 	cmd := &cobra.Command{
 		Use:   "pull <name>...",
 		Short: "Pull images into the cache",
@@ -143,7 +143,11 @@ are not fetched again, a transfer that breaks off goes on where it ended, and
 of several processes that want the same blob one fetches it.
 
 Of an index all images are pulled, or those of --platform, and each is named
-<name>-<arch> besides. Credentials are those of the docker configuration.`,
+<name>-<arch> besides. Credentials are those of the docker configuration.
+
+With --signatures, the signatures of the images are pulled too, for builds that
+have no network but a policy. If there is a policy now, images that it refuses
+make the command fail.`,
 		Example: `  linuxkit cache pull alpine:3.22
   linuxkit cache pull --platform linux/arm64 linuxkit/init:v1.2
   linuxkit --mirror docker.io=https://mirror.example.com cache pull alpine`,
@@ -157,8 +161,8 @@ Of an index all images are pulled, or those of --platform, and each is named
 			if err != nil {
 				return err
 			}
-			return a.eachTransfer(cmd, args, asJSON, func(t *transfer, name string) error {
-				if err := cachePull(t.ctx, a, s, name, wanted); err != nil {
+			return a.eachTransfer(cmd, args, asJSON, true, func(t *transfer, name string) error {
+				if err := cachePull(t.ctx, a, s, name, wanted, signatures); err != nil {
 					return fmt.Errorf("unable to pull image named %s: %w", name, err)
 				}
 				return nil
@@ -166,11 +170,12 @@ Of an index all images are pulled, or those of --platform, and each is named
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, jsonTransferUsage)
+	cmd.Flags().BoolVar(&signatures, "signatures", false, "pull the signatures of the images as well")
 	cmd.Flags().StringSliceVar(&platforms, "platform", nil, "platforms to pull, os/arch[/variant] (default all)")
 	return cmd
 }
 
-func cachePull(ctx context.Context, a *app, s *content.Store, name string, platforms []ocispec.Platform) error {
+func cachePull(ctx context.Context, a *app, s *content.Store, name string, platforms []ocispec.Platform, signatures bool) error {
 	remote, err := a.registry(s)
 	if err != nil {
 		return err
@@ -183,6 +188,16 @@ func cachePull(ctx context.Context, a *app, s *content.Store, name string, platf
 	full := reference.ExpandTagged(name)
 	root, err := remote.Pull(ctx, full, platforms, 0)
 	if err != nil {
+		return err
+	}
+	if signatures {
+		for _, d := range image.Manifests(ctx, s, root) {
+			if err := remote.PullSignatures(ctx, full, d); err != nil {
+				return err
+			}
+		}
+	}
+	if err := a.checkPulled(ctx, s, remote, full, root, platforms); err != nil {
 		return err
 	}
 	return image.TagArches(ctx, s, full, root)

@@ -50,7 +50,7 @@ see. The file appears whole or not at all.`,
 			if opts.json && opts.outfile == "-" {
 				return errors.New("--json and --outfile - both write to standard output; give a file")
 			}
-			return a.eachTransfer(cmd, args[:1], opts.json, func(t *transfer, name string) error {
+			return a.eachTransfer(cmd, args[:1], opts.json, false, func(t *transfer, name string) error {
 				return cacheExport(t.ctx, a, name, opts)
 			})
 		},

@@ -33,7 +33,7 @@ configuration.`,
 			if err != nil {
 				return err
 			}
-			return a.eachTransfer(cmd, args, asJSON, func(t *transfer, name string) error {
+			return a.eachTransfer(cmd, args, asJSON, true, func(t *transfer, name string) error {
 				remote, err := a.registry(s)
 				if err != nil {
 					return err

@@ -122,14 +122,31 @@ func removeCached(ctx context.Context, a *app, s *content.Store, images []conten
 	return nil
 }
 
-// removeImage removes an entry and those of its architectures.
+// removeImage removes an entry, those of its architectures, and signatures that
+// have lost what they sign.
 func removeImage(ctx context.Context, s *content.Store, n content.Named) error {
-	arches, err := image.ArchNames(ctx, s, n)
+	names, err := image.ArchNames(ctx, s, n)
 	if err != nil {
 		progress.Debugf(ctx, "image %s is incomplete: %v", n.Ref, err)
 	}
+	manifests := image.Manifests(ctx, s, n.Descriptor)
 	progress.Infof(ctx, "removing image %s from cache", n.Ref)
-	for _, name := range append(arches, n.Ref) {
+	if err := deleteNames(ctx, s, append(names, n.Ref)); err != nil {
+		return err
+	}
+	name, err := reference.Parse(n.Ref)
+	if err != nil {
+		return nil // such a name has no signatures
+	}
+	orphans, err := image.Orphans(ctx, s, name, manifests)
+	if err != nil {
+		return err
+	}
+	return deleteNames(ctx, s, orphans)
+}
+
+func deleteNames(ctx context.Context, s *content.Store, names []string) error {
+	for _, name := range names {
 		// It may be gone meanwhile, or have gone together with its index.
 		if err := s.Delete(ctx, name); err != nil && !errors.Is(err, content.ErrNotFound) {
 			return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"sync/atomic"
 
@@ -36,17 +37,20 @@ func (t *transferred) MarshalJSON() ([]byte, error) {
 	}{t.Name, t.Blobs.Load(), t.Bytes.Load()})
 }
 
+// errNoLine ends a task whose end is not worth a line.
+var errNoLine = errors.New("done")
+
 // eachTransfer runs one transfer after the other. As JSON it tells, instead of
 // lines, how many blobs and bytes each took; what was there already does not
-// count.
-func (a *app) eachTransfer(cmd *cobra.Command, names []string, asJSON bool, run func(t *transfer, name string) error) error {
+// count. With lines the end of each blob is told.
+func (a *app) eachTransfer(cmd *cobra.Command, names []string, asJSON, lines bool, run func(t *transfer, name string) error) error {
 	done := []*transferred{}
 	for _, name := range names {
 		t := &transfer{out: a.stdout, transferred: transferred{Name: name}}
 		if asJSON {
 			t.out = io.Discard
 		}
-		t.ctx = progress.With(cmd.Context(), &countingReporter{progress.From(cmd.Context()), &t.transferred})
+		t.ctx = progress.With(cmd.Context(), &countingReporter{progress.From(cmd.Context()), &t.transferred, lines})
 		if err := run(t, name); err != nil {
 			return err
 		}
@@ -67,16 +71,18 @@ func writeJSON(w io.Writer, v any) error {
 // countingReporter counts what tasks do.
 type countingReporter struct {
 	progress.Reporter
-	sum *transferred
+	sum   *transferred
+	lines bool
 }
 
 func (c *countingReporter) Task(name string, total int64) progress.Task {
-	return &countedTask{c.Reporter.Task(name, total), c.sum}
+	return &countedTask{c.Reporter.Task(name, total), c.sum, c.lines}
 }
 
 type countedTask struct {
 	progress.Task
-	sum *transferred
+	sum   *transferred
+	lines bool
 }
 
 func (t *countedTask) Add(n int64) {
@@ -87,6 +93,9 @@ func (t *countedTask) Add(n int64) {
 func (t *countedTask) Done(err error) {
 	if err == nil {
 		t.sum.Blobs.Add(1)
+		if !t.lines {
+			err = errNoLine
+		}
 	}
 	t.Task.Done(err)
 }

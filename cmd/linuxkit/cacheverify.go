@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/progress"
+	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
 func newCacheVerifyCmd(a *app) *cobra.Command {
@@ -133,13 +135,17 @@ func (a *app) repair(ctx context.Context, s *content.Store, audit *content.Audit
 	if err != nil {
 		return nil, err
 	}
+	r := &repairer{fetch: remote.Refetch, silent: map[string]bool{}}
 	for {
 		better := 0
 		for _, d := range audit.Damaged {
-			if fetchDamaged(ctx, remote.Refetch, d) {
+			if r.mend(ctx, d) {
 				better++
 				result.Repaired = append(result.Repaired, describe(d))
 			} else if err := s.Discard(ctx, d.Digest); err != nil {
+				return nil, err
+			}
+			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
 		}
@@ -149,17 +155,24 @@ func (a *app) repair(ctx context.Context, s *content.Store, audit *content.Audit
 	}
 }
 
-// fetchDamaged asks for a blob under the names of the images that need it.
-func fetchDamaged(ctx context.Context, fetch refetcher, d content.Damage) bool {
+// repairer fetches blobs anew, from registries that answer.
+type repairer struct {
+	fetch  func(ctx context.Context, ref string, d ocispec.Descriptor) error
+	silent map[string]bool // by host
+}
+
+// mend asks for a blob under the names of the images that need it.
+func (r *repairer) mend(ctx context.Context, d content.Damage) bool {
 	for _, ref := range d.Refs {
-		err := fetch(ctx, ref, d.Descriptor)
-		if err == nil {
+		name, err := reference.Parse(ref)
+		if err != nil || r.silent[name.Host] || ctx.Err() != nil {
+			continue
+		}
+		if err = r.fetch(ctx, ref, d.Descriptor); err == nil {
 			return true
 		}
+		r.silent[name.Host] = errors.Is(err, image.ErrUnreachable)
 		progress.Debugf(ctx, "%v", err)
 	}
 	return false
 }
-
-// refetcher is [registry.Client.Refetch].
-type refetcher func(ctx context.Context, ref string, d ocispec.Descriptor) error

@@ -204,8 +204,9 @@ func (s *Store) Discard(ctx context.Context, d digest.Digest) error {
 		return err
 	}
 	defer unlock()
-	if err := s.Verify(ctx, ocispec.Descriptor{Digest: d}); err == nil || errors.Is(err, ErrNotFound) {
-		return nil
+	err = s.Verify(ctx, ocispec.Descriptor{Digest: d})
+	if err == nil || errors.Is(err, ErrNotFound) || ctx.Err() != nil {
+		return ctx.Err()
 	}
 	name, err := s.blobPath(d)
 	if err != nil {

@@ -44,6 +44,8 @@ func TagArches(ctx context.Context, s *content.Store, ref string, root ocispec.D
 		if !s.Has(ctx, d) {
 			continue
 		}
+		// What the index says of its child says nothing about the cache.
+		d.Annotations = nil
 		if err := s.Tag(ctx, name, d); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -118,6 +119,7 @@ func TestPlainHTTP(t *testing.T) {
 		"https://x.io/v2/":                 true,
 		"http://127.0.0.1:5000/v2/":        false,
 		"http://localhost/v2/":             false,
+		"http://[::1]:5000/v2/":            false,
 		"http://mirror.example:5000/v2/":   true,
 		"http://mirror.example/v2/":        false,
 		"http://x.io/v2/":                  false,
@@ -133,6 +135,11 @@ func TestPlainHTTP(t *testing.T) {
 		}
 		if _, err := p.RoundTrip(req); errors.Is(err, errPlain) == allowed {
 			t.Errorf("%s: %v", url, err)
+		}
+		// Only a registry on this host may point to others there.
+		local := &policy{inner: answering{}, target: target{host: "127.0.0.1:5000"}}
+		if _, err := local.RoundTrip(req); errors.Is(err, errPlain) == (isLoopback(req.URL.Hostname()) || req.URL.Scheme == "https") {
+			t.Errorf("from this host, %s: %v", url, err)
 		}
 	}
 }
@@ -152,4 +159,15 @@ func FuzzMirrors(f *testing.F) {
 			t.Errorf("target of %s with %q = %+v", ref, env, got)
 		}
 	})
+}
+
+// A registry on this host is known to speak plain HTTP at once.
+func TestNoPauseForPlain(t *testing.T) {
+	firstPause = time.Hour
+	t.Cleanup(func() { firstPause = time.Millisecond })
+	s := newServer(t, httptest.NewServer)
+	publish(t, s, s.host+"/org/x:1")
+	if _, err := newClient(t, Options{}).Resolve(t.Context(), s.host+"/org/x:1"); err != nil {
+		t.Error(err)
+	}
 }

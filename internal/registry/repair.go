@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -12,7 +11,8 @@ import (
 )
 
 // Refetch stores a blob or manifest of the image that ref names anew, whether
-// the store has it or not.
+// the store has it or not. The error is [image.ErrUnreachable] if no registry
+// answers.
 func (c *Client) Refetch(ctx context.Context, ref string, desc ocispec.Descriptor) error {
 	name, err := reference.Parse(ref)
 	if err != nil {
@@ -34,7 +34,7 @@ func (c *Client) Refetch(ctx context.Context, ref string, desc ocispec.Descripto
 		}
 		failures = append(failures, err)
 	}
-	return fmt.Errorf("fetch blob %s of %s: %w", desc.Digest, ref, errors.Join(failures...))
+	return fmt.Errorf("fetch blob %s of %s: %w", desc.Digest, ref, failure(ctx, failures))
 }
 
 func (c *Client) refetch(ctx context.Context, s *session, desc ocispec.Descriptor) error {

@@ -226,5 +226,5 @@ func sleep(ctx context.Context, d time.Duration) error {
 func isTLS(err error) bool {
 	var verify *tls.CertificateVerificationError
 	var header tls.RecordHeaderError
-	return errors.As(err, &verify) || errors.As(err, &header)
+	return errors.As(err, &verify) || errors.As(err, &header) || errors.Is(err, http.ErrSchemeMismatch)
 }
