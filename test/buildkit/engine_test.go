@@ -20,8 +20,14 @@ import (
 	"github.com/linuxkit/linuxkit/pkglib"
 )
 
+// builtTools names a directory that has buildkitd and buildctl already.
+const builtTools = "LINUXKIT_TEST_TOOLS"
+
 // tools builds buildkitd and buildctl, once, and returns their directory.
 var tools = sync.OnceValues(func() (string, error) {
+	if dir := os.Getenv(builtTools); dir != "" {
+		return dir, nil
+	}
 	dir, err := os.MkdirTemp("", "linuxkit-tools-*")
 	if err != nil {
 		return "", err
@@ -37,7 +43,7 @@ var tools = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if toolsWanted {
+	if toolsWanted && os.Getenv(builtTools) == "" {
 		dir, _ := tools()
 		os.RemoveAll(dir)
 	}
@@ -50,13 +56,14 @@ var toolsWanted bool
 // own. It skips what cannot run here.
 func needTools(t *testing.T) string {
 	t.Helper()
-	for _, program := range []string{"runc", "git", "go"} {
+	programs := []string{"runc", "git", "go"}
+	if os.Getuid() != 0 {
+		programs = append(programs, "rootlesskit", "newuidmap")
+	}
+	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("%s is not installed", program)
 		}
-	}
-	if os.Getuid() != 0 {
-		t.Skip("the engine needs root here")
 	}
 	toolsWanted = true
 	dir, err := tools()
@@ -196,6 +203,9 @@ type daemon struct {
 // startDaemon runs buildkitd and waits until its address answers.
 func startDaemon(t *testing.T, args ...string) *daemon {
 	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("a daemon without supervision needs root")
+	}
 	dir := shortDir(t)
 	t.Cleanup(func() { unmountBelow(t, dir) })
 	d := &daemon{cmd: exec.Command("buildkitd", append([]string{"--root", dir, "--containerd-worker=false"}, args...)...)}
