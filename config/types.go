@@ -17,6 +17,10 @@ type Config struct {
 	Services   []*Container `json:"services"`
 	Files      []*File      `json:"files"`
 	Volumes    []*Volume    `json:"volumes"`
+
+	// Fields are the places of the values that are not part of an entry, such
+	// as "init.0".
+	Fields Positions `json:"-"`
 }
 
 // Kernel names the image that holds the kernel and what to take from it.
@@ -32,7 +36,8 @@ type Kernel struct {
 	// UCode is the path of a cpio archive with microcode; nil or "" means none.
 	UCode *string `json:"ucode,omitempty"`
 
-	Pos Position `json:"-"`
+	Pos    Position  `json:"-"`
+	Fields Positions `json:"-"`
 }
 
 // Container is an entry of onboot, onshutdown or services.
@@ -42,13 +47,14 @@ type Container struct {
 	Image string `json:"image"`
 	ImageConfig
 
-	Pos Position `json:"-"`
+	Pos    Position  `json:"-"`
+	Fields Positions `json:"-"`
 }
 
 // ImageConfig holds the settings of a container that an image label
 // ("org.mobyproject.config"), a package's build.yml and a yaml entry share.
 // A nil pointer means that the key is absent, which differs from an empty
-// value: see [ImageConfig.Merge]. The order of the fields is that of the JSON
+// value: see [MergeLabel]. The order of the fields is that of the JSON
 // label.
 type ImageConfig struct {
 	Capabilities      *[]string          `json:"capabilities,omitempty"`
@@ -117,8 +123,8 @@ type Mount struct {
 
 // IDMapping maps a range of ids of a user namespace.
 type IDMapping struct {
-	HostID      uint32 `json:"hostID"`
 	ContainerID uint32 `json:"containerID"`
+	HostID      uint32 `json:"hostID"`
 	Size        uint32 `json:"size"`
 }
 
@@ -176,18 +182,19 @@ type Namespaces struct {
 // File is an entry of the files section.
 type File struct {
 	Path      string  `json:"path"`
-	Directory bool    `json:"directory,omitempty"`
+	Directory bool    `json:"directory"`
 	Symlink   string  `json:"symlink,omitempty"`
 	Contents  *string `json:"contents,omitempty"`
 	Source    string  `json:"source,omitempty"`
 	Metadata  string  `json:"metadata,omitempty"`
-	Optional  bool    `json:"optional,omitempty"`
+	Optional  bool    `json:"optional"`
 	// Mode is octal digits without prefix; empty means the default.
 	Mode string `json:"mode,omitempty"`
 	UID  *ID    `json:"uid,omitempty"`
 	GID  *ID    `json:"gid,omitempty"`
 
-	Pos Position `json:"-"`
+	Pos    Position  `json:"-"`
+	Fields Positions `json:"-"`
 }
 
 // Volume is a named directory that containers share.
@@ -199,12 +206,6 @@ type Volume struct {
 	Format    string   `json:"format,omitempty"`
 	Platforms []string `json:"platforms,omitempty"`
 
-	Pos Position `json:"-"`
-}
-
-// Position is a place in a configuration document. Line and Column count from
-// 1; the zero value means that the place is not known.
-type Position struct {
-	File         string
-	Line, Column int
+	Pos    Position  `json:"-"`
+	Fields Positions `json:"-"`
 }

@@ -1,38 +1,130 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
+	"os"
 	"sync"
+	"time"
+
+	"golang.org/x/term"
 
 	"github.com/linuxkit/linuxkit/internal/progress"
 )
 
-// reporter shows progress as plain lines.
+// reporter shows what work has to say: messages as plain lines, or as
+// structured ones if a level was asked for; transfers as bars on a terminal,
+// and as a line at their end elsewhere.
 type reporter struct {
-	mu    sync.Mutex
-	w     io.Writer
-	level progress.Level
+	mu         sync.Mutex
+	w          io.Writer
+	level      progress.Level
+	structured *slog.Logger
+	bars       *bars // nil if w is not a terminal
 }
 
-func newReporter(a *app) progress.Reporter {
-	level := progress.Level(a.verbose)
+func newReporter(a *app, structured bool) *reporter {
+	r := &reporter{w: a.stderr, level: progress.Level(a.verbose)}
 	if a.quiet {
-		level = progress.Warn
+		r.level = progress.Warn
 	}
-	return &reporter{w: a.stderr, level: level}
+	if structured {
+		r.structured = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug - 4}))
+	}
+	if f, ok := a.stderr.(*os.File); ok && !a.quiet && !structured && term.IsTerminal(int(f.Fd())) {
+		r.bars = &bars{w: a.stderr, width: func() int { return terminalWidth(f) }}
+	}
+	return r
 }
 
+func terminalWidth(f *os.File) int {
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width < 20 {
+		return 80
+	}
+	return width
+}
+
+var slogLevels = map[progress.Level]slog.Level{
+	progress.Warn: slog.LevelWarn, progress.Info: slog.LevelInfo,
+	progress.Debug: slog.LevelDebug, progress.Trace: slog.LevelDebug - 4,
+}
+
+// Message implements [progress.Reporter].
 func (r *reporter) Message(l progress.Level, text string) {
 	if l > r.level {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	fmt.Fprintln(r.w, text)
+	switch {
+	case r.structured != nil:
+		r.structured.Log(context.Background(), slogLevels[l], text)
+	case r.bars != nil:
+		r.bars.print(text)
+	case l == progress.Warn:
+		fmt.Fprintln(r.w, "warning: "+text)
+	default:
+		fmt.Fprintln(r.w, text)
+	}
 }
 
-func (r *reporter) Task(name string, _ int64) progress.Task {
-	r.Message(progress.Debug, name)
-	return progress.Discard.Task(name, 0)
+// Task implements [progress.Reporter].
+func (r *reporter) Task(name string, total int64) progress.Task {
+	t := &task{r: r, name: name, total: total, began: time.Now()}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bars != nil && r.level >= progress.Info {
+		r.bars.add(&r.mu, t)
+	}
+	return t
+}
+
+// task is one piece of announced work. Its fields are guarded by the lock of
+// its reporter.
+type task struct {
+	r           *reporter
+	name        string
+	done, total int64
+	began       time.Time
+	ended       bool
+}
+
+// Add implements [progress.Task].
+func (t *task) Add(n int64) {
+	t.r.mu.Lock()
+	t.done += n
+	t.r.mu.Unlock()
+}
+
+// Done implements [progress.Task].
+func (t *task) Done(err error) {
+	t.r.mu.Lock()
+	if t.ended {
+		t.r.mu.Unlock()
+		return
+	}
+	t.ended = true
+	if t.r.bars != nil {
+		t.r.bars.remove(t)
+	}
+	t.r.mu.Unlock()
+	if err == nil {
+		t.r.Message(progress.Info, fmt.Sprintf("%s: %s in %.1f s", t.name, byteSize(t.done), time.Since(t.began).Seconds()))
+	}
+}
+
+// byteSize writes a number of bytes for people.
+func byteSize(n int64) string {
+	const units = "kMGTPE"
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n)/1000, 0
+	for value >= 1000 && unit < len(units)-1 {
+		value, unit = value/1000, unit+1
+	}
+	return fmt.Sprintf("%.1f %cB", value, units[unit])
 }

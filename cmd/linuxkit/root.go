@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,7 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/progress"
+	"github.com/linuxkit/linuxkit/internal/registry"
 )
 
 // app is what all commands share: the streams and the global flags.
@@ -28,7 +31,7 @@ type app struct {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := newRootCmd(a)
-	root.SetArgs(args)
+	root.SetArgs(normalise(root, args))
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -55,6 +58,8 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringArrayVar(&a.certs, "cert-file", nil, "PEM file of an additional certificate authority; may be repeated")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show errors only")
 	flags.IntVarP(&a.verbose, "verbose", "v", 1, "0 errors, 1 information, 2 debug, 3 trace")
+	cmd.AddCommand(newBuildCmd(a), newRunCmd(a, a.buildToRun), newPkgCmd(a), newCacheCmd(a),
+		newServeCmd(), newMetadataCmd(), newVersionCmd(a))
 	return cmd
 }
 
@@ -64,8 +69,26 @@ func (a *app) setup(cmd *cobra.Command) error {
 	if a.cacheDir == "" {
 		a.cacheDir = defaultCacheDir()
 	}
-	cmd.SetContext(progress.With(cmd.Context(), newReporter(a)))
-	return nil
+	asked := cmd.Flags().Changed("verbose")
+	switch {
+	case a.verbose < 0 || a.verbose > 3:
+		return errors.New("verbose flag can only be set to 0, 1, 2 or 3")
+	case a.quiet && asked && a.verbose > 0:
+		return errors.New("can't set quiet and verbose flag at the same time")
+	}
+	cmd.SetContext(progress.With(cmd.Context(), newReporter(a, asked)))
+	// Wrong mirrors and certificates are told even if no registry is asked.
+	_, err := a.registry(nil)
+	return err
+}
+
+// registry returns a client for registries that stores what it pulls in s.
+func (a *app) registry(s *content.Store) (*registry.Client, error) {
+	mirrors, err := registry.ParseMirrors(os.Getenv("LINUXKIT_MIRROR"), a.mirrors)
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(registry.Options{Store: s, Mirrors: mirrors, CertFiles: a.certs})
 }
 
 func defaultCacheDir() string {

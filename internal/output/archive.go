@@ -145,4 +145,3 @@ func (a *alignedWriter) align() error {
 	_, err := a.Write(make([]byte, pad))
 	return err
 }
-

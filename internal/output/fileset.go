@@ -1,60 +1,57 @@
 package output
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// fileSet writes the files of one format under temporary names and gives them
-// their final names together.
+// fileSet writes the files of one format where nobody sees them and gives them
+// their names together.
 type fileSet struct {
 	prefix   string
 	suffixes []string
-	// temps maps a suffix to the temporary file that will become it.
-	temps map[string]string
+	// temps maps a suffix to the file that will become it.
+	temps map[string]*os.File
 }
 
 func newFileSet(prefix string, suffixes []string) *fileSet {
-	return &fileSet{prefix: prefix, suffixes: suffixes, temps: map[string]string{}}
+	return &fileSet{prefix: prefix, suffixes: suffixes, temps: map[string]*os.File{}}
 }
 
 // write makes the file with that suffix from what fn writes.
-func (s *fileSet) write(suffix string, fn func(w io.Writer) error) (err error) {
+func (s *fileSet) write(suffix string, fn func(w io.Writer) error) error {
 	f, err := createTemp(s.prefix + suffix)
 	if err != nil {
 		return err
 	}
-	s.temps[suffix] = f.Name()
+	s.temps[suffix] = f
 	if err := fn(f); err != nil {
-		f.Close()
 		return err
 	}
-	if err := f.Chmod(0o644); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return f.Chmod(0o644)
 }
 
-// commit renames all written files. Files of an earlier run for which this one
-// has no content are removed.
+// commit gives all written files their names. Files of an earlier run for
+// which this one has no content are removed.
 func (s *fileSet) commit() ([]string, error) {
 	var names []string
 	for _, suffix := range s.suffixes {
 		name := s.prefix + suffix
-		temp, ok := s.temps[suffix]
+		f, ok := s.temps[suffix]
 		if !ok {
-			if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
+			if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
 			}
 			continue
 		}
-		if err := os.Rename(temp, name); err != nil {
+		delete(s.temps, suffix)
+		if err := publish(f, name); err != nil {
 			return nil, err
 		}
-		delete(s.temps, suffix)
 		names = append(names, name)
 	}
 	return names, nil
@@ -62,19 +59,43 @@ func (s *fileSet) commit() ([]string, error) {
 
 // discard removes what was written and not committed.
 func (s *fileSet) discard() {
-	for _, temp := range s.temps {
-		os.Remove(temp)
+	for _, f := range s.temps {
+		dropTemp(f)
 	}
 }
 
-// createTemp makes a hidden temporary file beside name.
+// createTemp makes a temporary file in the directory of name: without a name
+// of its own where the system can do that, so that nothing is left if the
+// process is killed.
 func createTemp(name string) (*os.File, error) {
 	dir, base := filepath.Split(name)
-	f, err := os.CreateTemp(filepath.Clean(dir+"."), "."+base+".tmp-*")
+	dir = filepath.Clean(dir + ".")
+	if f, err := createUnnamed(dir); err == nil {
+		return f, nil
+	}
+	f, err := os.CreateTemp(dir, "."+base+".tmp-*")
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w; the output directory must exist and be writable", name, err)
 	}
 	return f, nil
+}
+
+// publish closes a temporary file and names it, in the place of whatever had
+// that name.
+func publish(f *os.File, name string) error {
+	temp, err := nameTemp(f, name)
+	if err != nil {
+		dropTemp(f)
+		return fmt.Errorf("create %s: %w", name, err)
+	}
+	err = f.Close()
+	if err == nil {
+		err = os.Rename(temp, name)
+	}
+	if err != nil {
+		os.Remove(temp)
+	}
+	return err
 }
 
 // WriteFile makes the file of that name from what fn writes. It appears only

@@ -45,7 +45,11 @@ func (p *planner) bundleSegments(ctx context.Context, s section, i int) ([]*Segm
 		return nil, fmt.Errorf("%s %q: %w", s.name, c.Name, err)
 	}
 	merged := *c
-	if merged.ImageConfig, err = config.MergeLabel(img.Config.Config.Labels[labelKey], c.ImageConfig); err != nil {
+	own, err := p.cfg.ResolveVolumes(c.ImageConfig)
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w", s.name, c.Name, err)
+	}
+	if merged.ImageConfig, err = config.MergeLabel(img.Config.Config.Labels[labelKey], own); err != nil {
 		return nil, fmt.Errorf("%s %q: image %s: %w", s.name, c.Name, img.Ref, err)
 	}
 	b := &bundle{dir: s.bundleDir(i), location: fmt.Sprintf("%s[%d]", s.name, i), img: img, container: merged}
@@ -81,7 +85,6 @@ func (b *bundle) segments(p *planner) ([]*Segment, error) {
 		Container: b.container,
 		Image:     b.img.Config.Config,
 		IDs:       p.ids,
-		Volumes:   p.volume,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", b.location, b.container.Name, err)

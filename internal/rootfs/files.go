@@ -173,4 +173,3 @@ func expandHome(name string) string {
 	}
 	return filepath.Join(home, rest)
 }
-

@@ -35,7 +35,9 @@ func addKernel(sys *System, k config.Kernel, img *image.Image) {
 	sys.KernelSource = img.Ref
 	sys.Cmdline = k.Cmdline
 	sys.Kernel = bootFile(img, "kernel", binary)
-	sys.KernelConfig = func(ctx context.Context) ([]byte, error) { return readSmall(ctx, img, kernelConfigFile, maxKernelConfig) }
+	sys.KernelConfig = func(ctx context.Context) ([]byte, error) {
+		return readSmall(ctx, img, kernelConfigFile, maxKernelConfig)
+	}
 	if k.UCode != nil && *k.UCode != "" {
 		sys.UCode = bootFile(img, "ucode.cpio", *k.UCode)
 	}
@@ -100,12 +102,16 @@ func readSmall(ctx context.Context, img *image.Image, name string, limit int64) 
 
 // kernelSegment holds what the kernel's tarball unpacks at the root.
 func kernelSegment(img *image.Image, name string) *Segment {
+	tarball := layer.Blob{
+		Digest: name + " of image " + img.Ref,
+		Open:   func(ctx context.Context) (io.ReadCloser, error) { return openFile(ctx, img, name), nil },
+	}
 	return &Segment{
 		Source: img.Ref, Location: kernelLocation,
 		Key:   imageKey(img, "kerneltar", name),
 		Title: "Extract kernel image: " + img.Ref,
 		walk: func(ctx context.Context, _ *Tree, emit Emit) error {
-			err := readFile(ctx, img, name, func(e *Entry) error { return walkTar(name, e.Content, emit) })
+			err := layer.Flatten(ctx, []layer.Blob{tarball}, layer.Options{}, emit)
 			if errors.Is(err, ErrNoFile) {
 				return fmt.Errorf("did not find kernel tar in kernel image: %w (name it in kernel.tar, or give \"none\")", err)
 			}
@@ -114,33 +120,16 @@ func kernelSegment(img *image.Image, name string) *Segment {
 	}
 }
 
-// walkTar emits the entries of a tarball inside an image, with clean names.
-func walkTar(name string, r io.Reader, emit Emit) error {
-	tr := tar.NewReader(r)
-	for {
-		h, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read %s, which must be a plain tar: %w", name, err)
-		}
-		if h.Name, err = cleanName(h.Name); err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
-		}
-		if h.Typeflag == tar.TypeLink {
-			if h.Linkname, err = cleanName(h.Linkname); err != nil {
-				return fmt.Errorf("read %s: link %s: %w", name, h.Name, err)
-			}
-		}
-		if h.Name == "." {
-			continue
-		}
-		h.Format = tar.FormatPAX
-		if err := emit(&Entry{Header: h, Content: tr, Links: 1}); err != nil {
+// openFile returns a stream of one regular file of an image.
+func openFile(ctx context.Context, img *image.Image, name string) io.ReadCloser {
+	r, w := io.Pipe()
+	go func() {
+		w.CloseWithError(readFile(ctx, img, name, func(e *Entry) error {
+			_, err := io.Copy(w, e.Content)
 			return err
-		}
-	}
+		}))
+	}()
+	return r
 }
 
 // cleanName returns name relative to the root, or an error if it leaves it.

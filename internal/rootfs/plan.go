@@ -24,7 +24,7 @@ type Options struct {
 // Plan resolves everything that cfg names and returns the system it describes.
 // The configuration must have been validated.
 func Plan(ctx context.Context, cfg *config.Config, opts Options) (*System, error) {
-	p := &planner{cfg: cfg, opts: opts, lowers: map[string]string{}}
+	p := &planner{cfg: cfg, opts: opts, ids: cfg.IDs(), lowers: map[string]string{}}
 	// 1. Find all images, several at a time.
 	if err := p.resolve(ctx); err != nil {
 		return nil, err
@@ -62,6 +62,7 @@ func Plan(ctx context.Context, cfg *config.Config, opts Options) (*System, error
 type planner struct {
 	cfg    *config.Config
 	opts   Options
+	ids    func(config.ID) (uint32, error)
 	images map[string]*image.Image
 	// lowers maps the reference of a container image to the directory that
 	// holds its files: an image is laid down once.
@@ -156,3 +157,17 @@ func (p *planner) image(_ context.Context, name string) (*image.Image, error) {
 }
 
 func (p *planner) expand(name string) string { return reference.Expand(name) }
+
+// metadata returns the merged configuration, with full image names, in the
+// syntax that a file entry asks for.
+func (p *planner) metadata(syntax string) ([]byte, error) {
+	full := p.cfg.Expand(reference.Expand)
+	switch syntax {
+	case "yaml":
+		return full.YAML(config.Compact)
+	case "json":
+		return full.JSON()
+	default:
+		return nil, fmt.Errorf("unknown metadata %q; want yaml or json", syntax)
+	}
+}

@@ -55,9 +55,13 @@ func (p *planner) volumeContent(ctx context.Context, v *config.Volume, location,
 
 // layoutSegment holds an OCI image layout of the volume's image.
 func (p *planner) layoutSegment(ctx context.Context, v *config.Volume, location, lower string) (*Segment, error) {
-	platforms, err := parsePlatforms(v.Platforms)
-	if err != nil {
-		return nil, fmt.Errorf("volume %s: %w", v.Name, err)
+	var platforms []ocispec.Platform
+	for _, name := range v.Platforms {
+		platform, err := image.ParsePlatform(name)
+		if err != nil {
+			return nil, fmt.Errorf("volume %s: %w", v.Name, err)
+		}
+		platforms = append(platforms, platform)
 	}
 	ref := p.expand(v.Image)
 	l, err := p.opts.Images.Layout(ctx, ref, platforms)

@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -76,16 +77,16 @@ func demo(ctx context.Context) error {
 
 // packageDirs returns the directories of the packages in the system's images.
 func packageDirs(ctx context.Context) ([]string, error) {
+	var mu sync.Mutex
 	var dirs []string
 	note := func(_ context.Context, dir string) (string, error) {
-		rel, err := filepath.Rel(".", dir)
-		if err != nil {
-			rel = dir
-		}
-		dirs = append(dirs, rel)
+		mu.Lock()
+		defer mu.Unlock()
+		dirs = append(dirs, filepath.Clean(dir))
 		return "demo.invalid/package:latest", nil
 	}
 	_, err := config.Load(ctx, []string{system}, config.LoadOptions{Package: note})
+	slices.Sort(dirs)
 	return dirs, err
 }
 

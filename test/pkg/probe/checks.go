@@ -24,6 +24,7 @@ var checks = map[string]check{
 	"exists":    {1, "PATH", func(a []string) error { _, err := os.Lstat(a[0]); return err }},
 	"absent":    {1, "PATH", absent},
 	"read":      {2, "PATH TEXT", read},
+	"contains":  {2, "PATH TEXT", contains},
 	"write":     {2, "PATH TEXT", func(a []string) error { return os.WriteFile(a[0], []byte(a[1]), 0o644) }},
 	"mkdir":     {1, "PATH", func(a []string) error { return os.MkdirAll(a[0], 0o755) }},
 	"denied":    {1, "PATH", denied},
@@ -39,6 +40,7 @@ var checks = map[string]check{
 	"http":      {2, "URL TEXT", fetch},
 	"console":   {1, "TEXT", console},
 	"processes": {1, "NAME", processes},
+	"count":     {1, "EVENT", count},
 }
 
 func exit(a []string) error {
@@ -72,6 +74,14 @@ func read(a []string) error {
 	return err
 }
 
+func contains(a []string) error {
+	got, err := os.ReadFile(a[0])
+	if err == nil && !strings.Contains(string(got), a[1]) {
+		err = fmt.Errorf("content is %q", got)
+	}
+	return err
+}
+
 // denied expects that nothing can be written.
 func denied(a []string) error {
 	err := os.WriteFile(a[0], []byte("x"), 0o644)
@@ -81,9 +91,15 @@ func denied(a []string) error {
 	return nil
 }
 
-// mounted expects a mount of that type with all those options.
+// mounted expects a mount of that type, or of any type if it is "*", with all
+// those options. The environment variable MOUNTS names another table of mounts
+// than that of the process itself.
 func mounted(a []string) error {
-	table, err := os.ReadFile("/proc/self/mountinfo")
+	name := os.Getenv("MOUNTS")
+	if name == "" {
+		name = "/proc/self/mountinfo"
+	}
+	table, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
@@ -98,7 +114,7 @@ func mounted(a []string) error {
 		return errors.New("not a mount point")
 	}
 	kind := strings.Fields(after)
-	if kind[0] != a[1] {
+	if a[1] != "*" && kind[0] != a[1] {
 		return fmt.Errorf("type is %s", kind[0])
 	}
 	has := strings.Split(strings.Fields(before)[5]+","+kind[len(kind)-1], ",")
@@ -213,4 +229,14 @@ func processes(a []string) error {
 		}
 	}
 	return errors.New("no such process")
+}
+
+// count prints how many instructions the processor has executed since it was
+// switched on, which an emulator that ties its clock to them knows.
+func count(a []string) error {
+	n, err := instructions()
+	if err != nil {
+		return err
+	}
+	return console([]string{fmt.Sprintf("instructions %s %d", a[0], n)})
 }

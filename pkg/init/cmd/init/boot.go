@@ -5,12 +5,14 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/linuxkit/linuxkit/pkg/init/internal/hotplug"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/kcmd"
+	"github.com/linuxkit/linuxkit/pkg/init/internal/modules"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/mounts"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/reap"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/setup"
@@ -25,6 +27,7 @@ type boot struct {
 // bootProgram is rc.init: the boot, for a PID 1 that is not this program, or as
 // the first program of a container.
 func bootProgram([]string) int {
+	log.SetPrefix("linuxkit: ")
 	unix.Umask(0o022)
 	b := &boot{reaper: reap.Start()}
 	b.run()
@@ -56,12 +59,14 @@ func (b *boot) run() {
 	devices, err := hotplug.New(line)
 	report(err)
 	report(devices.Cold())
+	if os.Getpid() == 1 {
+		go devices.Rest()
+		go func() { report(devices.Run()) }()
+	}
 	report(setup.Clock())
 	report(setup.Loopback())
 	b.userspace()
-	if os.Getpid() == 1 {
-		go func() { report(devices.Run()) }()
-	} else {
+	if os.Getpid() != 1 {
 		devices.Rest()
 	}
 }
@@ -108,6 +113,10 @@ func mountEarly() {
 }
 
 func mountAll(line kcmd.Line) {
+	// Mounting makes the kernel ask for modules that hardly anybody wants, and
+	// each time that is a process.
+	modules.Autoload(false)
+	defer modules.Autoload(true)
 	_ = mounts.Seal()
 	report(mounts.All(mounts.Volatile))
 	report(mounts.FillVar("/var"))
@@ -139,8 +148,14 @@ func openConsole() error {
 	return unix.Close(fd)
 }
 
+// report logs an error, each of those that it joins on a line of its own.
 func report(err error) {
-	if err != nil {
-		log.Print(err)
+	if err == nil {
+		return
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line != "" {
+			log.Print(line)
+		}
 	}
 }

@@ -61,7 +61,7 @@ func live() {
 	environment()
 	unix.Umask(0o022)
 	// Ctrl-Alt-Del is to come as a signal instead of a reset.
-	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF); err != nil {
+	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF); err != nil && !halt.Contained() {
 		log.Printf("take over ctrl-alt-del: %v", err)
 	}
 	signals := make(chan os.Signal, 8)
@@ -133,7 +133,9 @@ func end(r *reap.Reaper, action halt.Action) {
 		halt.Stop(r, halt.Timeout(line))
 	}
 	log.Print(action)
-	if err := halt.Now(action); err != nil {
-		log.Print(err)
+	err := halt.Now(action)
+	if halt.Contained() {
+		os.Exit(0)
 	}
+	report(err)
 }

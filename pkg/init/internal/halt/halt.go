@@ -5,6 +5,7 @@ package halt
 import (
 	"fmt"
 	"log"
+	"os"
 	"strconv"
 	"time"
 
@@ -51,16 +52,28 @@ func Stop(r *reap.Reaper, timeout time.Duration) {
 	Rest()
 }
 
-// Rest is Stop without the shutdown programs.
+// Rest is Stop without the shutdown programs. In a container it leaves the file
+// systems alone: to make one read-only here would do so for the whole machine.
 func Rest() {
 	log.Print("stopping all processes")
 	endProcesses()
+	if Contained() {
+		return
+	}
 	log.Print("writing out and unmounting file systems")
 	if !within(syncTimeout, unix.Sync) {
 		log.Print("a file system does not answer; going on without it")
 	}
 	swapOff("/proc/swaps")
 	unmountAll()
+}
+
+// Contained tells whether this process is in a container instead of being in
+// charge of the machine.
+func Contained() bool {
+	// The namespaces that a kernel starts with have fixed numbers.
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	return err == nil && namespace != "pid:[4026531836]"
 }
 
 // Now asks the kernel to act at once. It returns only on failure, or when the

@@ -12,10 +12,13 @@ import (
 // entry is one line of a table such as /proc/mounts.
 type entry struct{ source, target, kind string }
 
-// virtual are the types that hold nothing to be written, or that the rest of the
-// shutdown needs.
+// virtual are the types that hold nothing to be written. They are in the way of
+// others at most.
 var virtual = strings.Fields(`autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs
-	fusectl hugetlbfs mqueue proc pstore ramfs rootfs securityfs selinuxfs sysfs tmpfs tracefs`)
+	fusectl hugetlbfs mqueue nsfs proc pstore ramfs rootfs securityfs selinuxfs sysfs tmpfs tracefs`)
+
+// kept are the directories that the rest of the shutdown needs, with all below.
+var kept = []string{"/dev", "/proc", "/sys"}
 
 // remote are the types whose server may not answer any more.
 var remote = strings.Fields("9p afs ceph cifs fuse.glusterfs fuse.sshfs ncpfs nfs nfs4 smb3")
@@ -35,15 +38,27 @@ func unmountAll() {
 	}
 }
 
-// unmountOrder leaves out what is virtual and reverses the rest.
+// unmountOrder leaves out what is kept and reverses the rest.
 func unmountOrder(mounts []entry) []entry {
 	var order []entry
 	for _, e := range slices.Backward(mounts) {
-		if !slices.Contains(virtual, e.kind) {
+		if !e.isKept() {
 			order = append(order, e)
 		}
 	}
 	return order
+}
+
+func (e entry) isKept() bool {
+	if e.target == "/" {
+		return slices.Contains(virtual, e.kind)
+	}
+	for _, dir := range kept {
+		if e.target == dir || strings.HasPrefix(e.target, dir+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 func (e entry) unmount() error {
@@ -54,8 +69,8 @@ func (e entry) unmount() error {
 		return unix.Unmount(e.target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 	}
 	err := unix.Unmount(e.target, unix.UMOUNT_NOFOLLOW)
-	if err == nil || e.kind == "nsfs" {
-		return err
+	if err == nil || slices.Contains(virtual, e.kind) {
+		return nil
 	}
 	if readOnly(e.target) == nil {
 		log.Printf("%s is busy; it was made read-only", e.target)

@@ -100,6 +100,13 @@ func (d *DB) LoadAll(names []string, params ...string) error {
 	return errors.Join(failed...)
 }
 
+// File returns the path of a module below its directory, such as
+// kernel/fs/xfs/xfs.ko.xz, or "" when there is no such module.
+func (d *DB) File(name string) string {
+	file, _, _ := strings.Cut(string(d.index()[canonical(name)]), ":")
+	return file
+}
+
 // Blacklisted tells whether a module must not be loaded on its own account.
 func (d *DB) Blacklisted(name string) bool { return d.conf.blacklist[canonical(name)] }
 

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/spf13/cobra"
+
+	"github.com/linuxkit/linuxkit/config"
+	"github.com/linuxkit/linuxkit/internal/output"
+	"github.com/linuxkit/linuxkit/internal/progress"
+	"github.com/linuxkit/linuxkit/internal/rootfs"
+)
+
+// buildOptions are the flags of build.
+type buildOptions struct {
+	arch       string
+	decompress bool
+	dir        string
+	dryRun     bool
+	formats    []string
+	name       string
+	out        string
+	pull       bool
+	noSBOM     bool
+}
+
+func newBuildCmd(a *app) *cobra.Command {
+	o := buildOptions{}
+	cmd := &cobra.Command{
+		Use:   "build [flags] <config> [<config>...]",
+		Short: "Build a bootable image from yaml files",
+		Long: `Build assembles the images that the yaml files name into one system and writes
+it in one or more formats. Several files are merged in the order given. A file
+may also be "-" for standard input, or a URL.
+
+Formats: ` + strings.Join(output.Names(), " ") + `.
+The default is kernel+initrd, or tar if an output file is given.`,
+		Example: `  linuxkit build linuxkit.yml
+  linuxkit build --arch arm64 --dir out base.yml site.yml
+  linuxkit build --format tar -o - linuxkit.yml | tar t`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(cmd, args); err != nil {
+				return err
+			}
+			_, err := a.build(cmd.Context(), args, o)
+			return err
+		},
+	}
+	o.register(cmd)
+	return cmd
+}
+
+func (o *buildOptions) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.arch, "arch", runtime.GOARCH, "architecture to build for: amd64, arm64 or riscv64")
+	flags.BoolVar(&o.decompress, "decompress-kernel", false, "store the kernel decompressed")
+	flags.StringVar(&o.dir, "dir", "", "directory of the output files (default the current directory)")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "print the merged configuration and stop")
+	flags.StringSliceVarP(&o.formats, "format", "f", nil, "output formats, separated by commas; may be repeated")
+	flags.StringVar(&o.name, "name", "", "base name of the output files (default the last file's, without extension)")
+	flags.StringVarP(&o.out, "output", "o", "", "write one format to this file, or to standard output if it is -")
+	flags.StringVar(&o.out, "o", "", "same as --output")
+	flags.BoolVar(&o.pull, "pull", false, "ask the registry for every image even if it is in the cache")
+	flags.BoolVar(&o.noSBOM, "no-sbom", false, "neither collect nor write an SBOM")
+	_ = flags.MarkHidden("o")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(output.Names(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions(architectures, cobra.ShellCompDirectiveNoFileComp))
+}
+
+var architectures = []string{"amd64", "arm64", "riscv64"}
+
+// architecture returns the name that Go and OCI use for an architecture.
+func architecture(name string) string {
+	switch name {
+	case "x86_64":
+		return "amd64"
+	case "aarch64":
+		return "arm64"
+	}
+	return name
+}
+
+// check completes the options and finds those that contradict each other.
+func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
+	o.arch = architecture(o.arch)
+	if len(o.formats) == 0 {
+		o.formats = []string{"kernel+initrd"}
+		if o.out != "" {
+			o.formats = []string{"tar"}
+		}
+	}
+	for _, name := range o.formats {
+		f, err := output.Lookup(name)
+		if err != nil {
+			return err
+		}
+		if f.Streamable && len(o.formats) > 1 {
+			return fmt.Errorf("format %s must be the only format specified", name)
+		}
+	}
+	if o.out != "" {
+		return o.checkOut(cmd)
+	}
+	if o.name == "" {
+		o.name = baseName(args[len(args)-1])
+	}
+	return nil
+}
+
+func (o *buildOptions) checkOut(cmd *cobra.Command) error {
+	switch f, _ := output.Lookup(o.formats[0]); {
+	case len(o.formats) > 1:
+		return errors.New("--output takes one format; give --dir and --name for several")
+	case cmd.Flags().Changed("name"), cmd.Flags().Changed("dir"):
+		return errors.New("--output names the file; it cannot be combined with --name or --dir")
+	case !f.Streamable:
+		return fmt.Errorf("format %s makes several files and cannot be written to --output; give --dir and --name", f.Name)
+	}
+	return nil
+}
+
+// baseName derives the name of outputs from that of a configuration.
+func baseName(arg string) string {
+	if arg == "-" {
+		return "moby"
+	}
+	base := filepath.Base(arg)
+	if strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://") {
+		arg, _, _ = strings.Cut(arg, "?")
+		base = path.Base(arg)
+	}
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}
+
+// build assembles the system that files describe and returns the prefix of
+// the files it wrote.
+func (a *app) build(ctx context.Context, files []string, o buildOptions) (string, error) {
+	local := a.localPackages()
+	cfg, err := config.Load(ctx, files, config.LoadOptions{Stdin: a.stdin, Package: local.Package})
+	if err != nil {
+		return "", err
+	}
+	if o.dryRun {
+		text, err := cfg.YAML(config.Wide)
+		if err != nil {
+			return "", err
+		}
+		_, err = fmt.Fprintf(a.stdout, "%s\n", text)
+		return "", err
+	}
+	images, err := a.resolver(local, o.pull)
+	if err != nil {
+		return "", err
+	}
+	sys, err := rootfs.Plan(ctx, cfg, rootfs.Options{
+		Platform: ocispec.Platform{OS: "linux", Architecture: o.arch},
+		Images:   images,
+	})
+	if err != nil {
+		return "", err
+	}
+	return o.write(ctx, sys, output.Options{
+		Dir: o.dir, Name: o.name, Cache: images.Store.Derived(), DecompressKernel: o.decompress,
+	}, a.stdout)
+}
+
+// write makes all formats of the system.
+func (o buildOptions) write(ctx context.Context, sys *rootfs.System, opts output.Options, stdout io.Writer) (string, error) {
+	if o.out != "" {
+		f, err := output.Lookup(o.formats[0])
+		if err != nil {
+			return "", err
+		}
+		stream := func(w io.Writer) error { return f.Stream(ctx, sys, opts, w) }
+		if o.out == "-" {
+			return o.out, stream(stdout)
+		}
+		return o.out, output.WriteFile(o.out, stream)
+	}
+	progress.Infof(ctx, "Create outputs:")
+	for _, name := range slices.Compact(o.formats) {
+		f, err := output.Lookup(name)
+		if err != nil {
+			return "", err
+		}
+		if _, err := f.Write(ctx, sys, opts); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(o.dir, o.name), nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the scripts run the command without a binary of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"linuxkit": linuxkitMain})
+}
+
+func linuxkitMain() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// TestScripts runs testdata/script/*.txtar. Each script has a home, a cache
+// and a git identity of its own, and dates that make commits reproducible.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			for name, value := range scriptEnv(env.WorkDir) {
+				env.Setenv(name, value)
+			}
+			return nil
+		},
+	})
+}
+
+func scriptEnv(work string) map[string]string {
+	env := map[string]string{
+		"HOME":                work,
+		"USER":                "me",
+		"LINUXKIT_CACHE":      work + "/.cache",
+		"GIT_CONFIG_NOSYSTEM": "1",
+		"GIT_CONFIG_GLOBAL":   os.DevNull,
+		"GIT_AUTHOR_DATE":     "2026-01-02T03:04:05Z",
+		"GIT_COMMITTER_DATE":  "2026-01-02T03:04:05Z",
+	}
+	for _, who := range []string{"AUTHOR", "COMMITTER"} {
+		env["GIT_"+who+"_NAME"] = "A"
+		env["GIT_"+who+"_EMAIL"] = "a@example.org"
+	}
+	// What the go command keeps may be shared: it decides no result.
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS"} {
+		env[name] = goEnv(name)
+	}
+	return env
+}
+
+func goEnv(name string) string {
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		return os.Getenv(name)
+	}
+	return strings.TrimSpace(string(out))
+}

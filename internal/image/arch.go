@@ -1,0 +1,96 @@
+package image
+
+import (
+	"context"
+	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/linuxkit/linuxkit/internal/content"
+)
+
+// ArchName is the name under which the image for one platform of an index is
+// kept besides.
+func ArchName(ref string, p ocispec.Platform) string {
+	name := ref + "-" + p.Architecture
+	if v := normalVariant(p); v != "" {
+		name += "-" + v
+	}
+	return name
+}
+
+// archChildren returns the Linux images of an index by name; nothing for
+// anything else, and for names that end in a digest.
+func archChildren(ctx context.Context, s *content.Store, ref string, root ocispec.Descriptor) (map[string]ocispec.Descriptor, error) {
+	root, err := withMediaType(ctx, s, root)
+	if err != nil || !content.IsIndex(root.MediaType) || strings.Contains(ref, "@") {
+		return nil, err
+	}
+	index, err := s.ReadIndex(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	children := map[string]ocispec.Descriptor{}
+	for _, d := range index.Manifests {
+		if d.Platform != nil && d.Platform.OS == "linux" && !isAttestation(d) {
+			children[ArchName(ref, *d.Platform)] = d
+		}
+	}
+	return children, nil
+}
+
+// TagArches names the images of an index by architecture, those that the cache
+// holds.
+func TagArches(ctx context.Context, s *content.Store, ref string, root ocispec.Descriptor) error {
+	children, err := archChildren(ctx, s, ref, root)
+	if err != nil {
+		return err
+	}
+	for name, d := range children {
+		if !s.Has(ctx, d) {
+			continue
+		}
+		if err := s.Tag(ctx, name, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ArchNames returns those names of the cache that [TagArches], or the build of
+// a package, made for images that the index named ref holds.
+func ArchNames(ctx context.Context, s *content.Store, n content.Named) ([]string, error) {
+	children, err := archChildren(ctx, s, n.Ref, n.Descriptor)
+	if err != nil || len(children) == 0 {
+		return nil, err
+	}
+	all, err := s.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, other := range all {
+		d, ok := children[other.Ref]
+		if ok && holds(ctx, s, other.Descriptor, d) {
+			names = append(names, other.Ref)
+		}
+	}
+	return names, nil
+}
+
+// holds tells whether root is the manifest d, or an index of it.
+func holds(ctx context.Context, s *content.Store, root, d ocispec.Descriptor) bool {
+	if root.Digest == d.Digest {
+		return true
+	}
+	children, err := s.Children(ctx, root)
+	if err != nil {
+		return false
+	}
+	for _, c := range children {
+		if c.Digest == d.Digest {
+			return true
+		}
+	}
+	return false
+}

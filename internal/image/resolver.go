@@ -1,0 +1,169 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/progress"
+	"github.com/linuxkit/linuxkit/internal/reference"
+)
+
+// ErrUnreachable is what a [Remote] returns, wrapped, if the registry does not
+// answer.
+var ErrUnreachable = errors.New("registry cannot be reached")
+
+// Remote fetches images from registries.
+type Remote interface {
+	// Pull stores ref for the platforms, all if there are none, names it ref
+	// in the cache and returns what it names. The first answer of the registry
+	// is waited for no longer than patience, zero means as long as it takes;
+	// after that the error is [ErrUnreachable].
+	Pull(ctx context.Context, ref string, platforms []ocispec.Platform, patience time.Duration) (ocispec.Descriptor, error)
+}
+
+// shortPatience is how long a registry is waited for if the image might be
+// built instead.
+const shortPatience = 3 * time.Second
+
+// Resolver finds images.
+type Resolver struct {
+	// Store is the cache; it must be set.
+	Store *content.Store
+	// Remote is asked for what the cache lacks; nil means there is none.
+	Remote Remote
+	// Pull asks the registry first and makes its failure final.
+	Pull bool
+	// Build makes an image that is nowhere else and puts it into the cache.
+	// It returns false if it does not know ref. It may be nil.
+	Build func(ctx context.Context, ref string, p ocispec.Platform) (bool, error)
+
+	mu          sync.Mutex
+	unreachable map[string]error // by host, for the life of the resolver
+}
+
+// Image finds the image of one platform.
+func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*Image, error) {
+	var img *Image
+	err := r.find(ctx, ref, []ocispec.Platform{p}, func(root ocispec.Descriptor) (err error) {
+		img, err = Open(ctx, r.Store, ref, root, p)
+		return err
+	})
+	return img, err
+}
+
+// find looks for ref in one place after the other until open succeeds.
+func (r *Resolver) find(ctx context.Context, ref string, platforms []ocispec.Platform, open func(root ocispec.Descriptor) error) error {
+	if r.Pull {
+		return r.pullAndOpen(ctx, ref, platforms, 0, open)
+	}
+	cached := r.openCached(ctx, ref, open)
+	if cached == nil || !elsewhere(cached) {
+		return cached
+	}
+	patience := time.Duration(0)
+	if r.Build != nil {
+		patience = shortPatience
+	}
+	remote := r.pullAndOpen(ctx, ref, platforms, patience, open)
+	if remote == nil || ctx.Err() != nil {
+		return remote
+	}
+	if r.Build != nil {
+		known, err := r.build(ctx, ref, platforms)
+		if err != nil {
+			return err
+		}
+		if known {
+			return r.openCached(ctx, ref, open)
+		}
+		if errors.Is(remote, errImpatient) {
+			remote = r.pullAndOpen(ctx, ref, platforms, 0, open)
+		}
+	}
+	return notFound(cached, remote)
+}
+
+func (r *Resolver) openCached(ctx context.Context, ref string, open func(ocispec.Descriptor) error) error {
+	root, err := r.Store.Resolve(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return open(root)
+}
+
+// elsewhere tells whether another place may mend an error of the cache.
+func elsewhere(err error) bool {
+	return errors.Is(err, content.ErrNotFound) || errors.Is(err, content.ErrCorrupt) || errors.Is(err, ErrNoPlatform)
+}
+
+// errImpatient marks a failure that more patience could have avoided.
+var errImpatient = errors.New("did not wait longer")
+
+var errNoRemote = errors.New("no registry is used")
+
+func (r *Resolver) pullAndOpen(ctx context.Context, ref string, platforms []ocispec.Platform, patience time.Duration, open func(ocispec.Descriptor) error) error {
+	if r.Remote == nil {
+		return errNoRemote
+	}
+	name, err := reference.Parse(ref)
+	if err != nil {
+		return err
+	}
+	if err := r.known(name.Host); err != nil && patience > 0 {
+		return err
+	}
+	root, err := r.Remote.Pull(ctx, ref, platforms, patience)
+	if errors.Is(err, ErrUnreachable) && patience > 0 {
+		err = fmt.Errorf("%w (%w)", err, errImpatient)
+		r.remember(ctx, name.Host, err)
+	}
+	if err != nil {
+		return err
+	}
+	return open(root)
+}
+
+func (r *Resolver) known(host string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.unreachable[host]
+}
+
+func (r *Resolver) remember(ctx context.Context, host string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unreachable == nil {
+		r.unreachable = map[string]error{}
+	}
+	if r.unreachable[host] == nil {
+		progress.Debugf(ctx, "registry %s is not asked any more: %v", host, err)
+	}
+	r.unreachable[host] = err
+}
+
+func (r *Resolver) build(ctx context.Context, ref string, platforms []ocispec.Platform) (known bool, err error) {
+	for _, p := range platforms {
+		known, err = r.Build(ctx, ref, p)
+		if err != nil {
+			return known, fmt.Errorf("build image %s for %s: %w", ref, Format(p), err)
+		}
+		if !known {
+			return false, nil
+		}
+	}
+	return known, nil
+}
+
+// notFound joins why the cache and why the registry did not do.
+func notFound(cached, remote error) error {
+	if errors.Is(remote, errNoRemote) {
+		return cached
+	}
+	return fmt.Errorf("%w, and it cannot be pulled: %w", cached, remote)
+}

@@ -1,0 +1,17 @@
+//go:build !linux
+
+package output
+
+import (
+	"errors"
+	"os"
+)
+
+func createUnnamed(string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func nameTemp(f *os.File, _ string) (string, error) { return f.Name(), nil }
+
+func dropTemp(f *os.File) {
+	f.Close()
+	os.Remove(f.Name())
+}

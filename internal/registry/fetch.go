@@ -1,0 +1,242 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/image"
+	"github.com/linuxkit/linuxkit/internal/progress"
+)
+
+const (
+	// attempts is how often a transfer may fail without progress.
+	attempts = 4
+	// stall is how long a transfer may stand still.
+	stall = time.Minute
+)
+
+// firstPause is the pause before the second attempt; it doubles.
+var firstPause = 500 * time.Millisecond
+
+var manifestTypes = strings.Join([]string{
+	ocispec.MediaTypeImageIndex, ocispec.MediaTypeImageManifest,
+	content.MediaTypeDockerList, content.MediaTypeDockerManifest,
+}, ", ")
+
+// manifest fetches what object, a tag or digest, names.
+func (s *session) manifest(ctx context.Context, object string) (ocispec.Descriptor, []byte, error) {
+	resp, err := s.get(ctx, "/manifests/"+object, map[string]string{"Accept": manifestTypes})
+	if err != nil {
+		return ocispec.Descriptor{}, nil, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, content.MaxManifest+1))
+	if err != nil {
+		return ocispec.Descriptor{}, nil, err
+	}
+	if len(data) > content.MaxManifest {
+		return ocispec.Descriptor{}, nil, fmt.Errorf("%w: manifest has more than %d bytes", content.ErrInvalid, content.MaxManifest)
+	}
+	d := digest.Canonical.FromBytes(data)
+	if want := digest.Digest(object); want.Validate() == nil {
+		if d = want; want.Algorithm().FromBytes(data) != want {
+			return ocispec.Descriptor{}, nil, fmt.Errorf("%w: the registry's answer does not have digest %s", content.ErrCorrupt, want)
+		}
+	}
+	mediaType, err := content.DetectMediaType(data)
+	return ocispec.Descriptor{MediaType: mediaType, Digest: d, Size: int64(len(data))}, data, err
+}
+
+// get asks for a path below the repository; any answer but success is an error.
+func (s *session) get(ctx context.Context, path string, header map[string]string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range header {
+		req.Header.Set(k, v)
+	}
+	resp, err := s.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := transport.CheckError(resp, http.StatusOK, http.StatusPartialContent); err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	return resp, nil
+}
+
+// blob brings one blob into the store, unless it is there or another process
+// is quicker.
+func (c *Client) blob(ctx context.Context, s *session, desc ocispec.Descriptor) error {
+	if c.opts.Store.Has(ctx, desc) {
+		return nil
+	}
+	unlock, err := c.opts.Store.LockBlob(ctx, desc.Digest)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if c.opts.Store.Has(ctx, desc) {
+		return nil
+	}
+	task := progress.From(ctx).Task("pull "+desc.Digest.String(), desc.Size)
+	err = c.download(ctx, s, desc, task)
+	task.Done(err)
+	if err != nil {
+		return fmt.Errorf("pull blob %s: %w", desc.Digest, err)
+	}
+	return nil
+}
+
+// download writes a blob, going on where a broken transfer ended.
+func (c *Client) download(ctx context.Context, s *session, desc ocispec.Descriptor, task progress.Task) error {
+	w, err := c.opts.Store.Create(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	pause := firstPause
+	for failed := 0; w.Size() < desc.Size; {
+		before := w.Size()
+		err := s.part(ctx, desc, w, task)
+		if err == nil || w.Size() >= desc.Size {
+			break
+		}
+		if w.Size() > before {
+			failed, pause = 0, firstPause
+		}
+		if failed++; failed >= attempts || !again(ctx, err) {
+			return err
+		}
+		progress.Debugf(ctx, "pull blob %s: %v; going on at byte %d", desc.Digest, err, w.Size())
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+		pause *= 2
+	}
+	if w.Size() != desc.Size {
+		return fmt.Errorf("%w: %d bytes instead of %d", content.ErrSize, w.Size(), desc.Size)
+	}
+	_, err = w.Commit(ctx, desc.MediaType, desc.Digest)
+	return err
+}
+
+// errDisk marks failures to write, which asking again does not mend.
+type errDisk struct{ error }
+
+func (e errDisk) Unwrap() error { return e.error }
+
+// part transfers from the end of w to the end of the blob.
+func (s *session) part(ctx context.Context, desc ocispec.Descriptor, w *content.Writer, task progress.Task) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	start := w.Size()
+	header := map[string]string{}
+	if start > 0 {
+		header["Range"] = "bytes=" + strconv.FormatInt(start, 10) + "-"
+	}
+	resp, err := s.get(ctx, "/blobs/"+desc.Digest.String(), header)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	watch := time.AfterFunc(stall, func() { cancel(errStalled) })
+	defer watch.Stop()
+	body := &counter{r: resp.Body, task: task, alive: func() { watch.Reset(stall) }}
+	if err := skip(resp, body, start); err != nil {
+		return err
+	}
+	_, err = io.Copy(diskWriter{w}, io.LimitReader(body, desc.Size-start+1))
+	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
+		err = cause
+	}
+	if err == nil && w.Size() < desc.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+var errStalled = errors.New("the registry sent nothing for " + stall.String())
+
+// skip brings an answer that ignores the range to where it was to start.
+func skip(resp *http.Response, body io.Reader, start int64) error {
+	if start == 0 {
+		return nil
+	}
+	if resp.StatusCode == http.StatusOK {
+		_, err := io.CopyN(io.Discard, body, start)
+		return err
+	}
+	if got := resp.Header.Get("Content-Range"); !strings.HasPrefix(got, fmt.Sprintf("bytes %d-", start)) {
+		return fmt.Errorf("%w: the registry sent range %q instead of what starts at %d", content.ErrInvalid, got, start)
+	}
+	return nil
+}
+
+type diskWriter struct{ w io.Writer }
+
+func (d diskWriter) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	if err != nil {
+		err = errDisk{err}
+	}
+	return n, err
+}
+
+type counter struct {
+	r     io.Reader
+	task  progress.Task
+	alive func()
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.task.Add(int64(n))
+	c.alive()
+	return n, err
+}
+
+// again tells whether a failed transfer is worth another attempt.
+func again(ctx context.Context, err error) bool {
+	var disk errDisk
+	var status *transport.Error
+	switch {
+	case ctx.Err() != nil, errors.As(err, &disk), errors.Is(err, content.ErrInvalid), errors.Is(err, errPlain):
+		return false
+	case errors.As(err, &status):
+		return status.StatusCode >= 500 || status.StatusCode == http.StatusTooManyRequests || status.StatusCode == http.StatusRequestTimeout
+	default:
+		return true
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// unreachable marks errors that are not answers of a registry.
+func unreachable(ctx context.Context, err error) error {
+	var status *transport.Error
+	if err == nil || ctx.Err() != nil || errors.As(err, &status) || errors.Is(err, content.ErrInvalid) || errors.Is(err, content.ErrCorrupt) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", image.ErrUnreachable, err)
+}

@@ -1,0 +1,217 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/image"
+	"github.com/linuxkit/linuxkit/internal/progress"
+	"github.com/linuxkit/linuxkit/internal/reference"
+)
+
+// maxNesting bounds how deep indexes are followed.
+const maxNesting = 4
+
+// Resolve asks the registry what ref names.
+func (c *Client) Resolve(ctx context.Context, ref string) (ocispec.Descriptor, error) {
+	desc, _, _, err := c.root(ctx, ref, 0)
+	return desc, err
+}
+
+// root fetches what ref names; the first answer is waited for no longer than
+// patience.
+func (c *Client) root(ctx context.Context, ref string, patience time.Duration) (ocispec.Descriptor, []byte, *session, error) {
+	fail := func(err error) (ocispec.Descriptor, []byte, *session, error) {
+		return ocispec.Descriptor{}, nil, nil, fmt.Errorf("error getting manifest for image %s: %w", ref, err)
+	}
+	name, err := reference.Parse(ref)
+	if err != nil {
+		return fail(err)
+	}
+	waiting := ctx
+	if patience > 0 {
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	s, err := c.session(waiting, name)
+	if err != nil {
+		return fail(unreachable(ctx, err))
+	}
+	desc, data, err := s.manifest(waiting, name.Object())
+	if err != nil {
+		return fail(unreachable(ctx, err))
+	}
+	return desc, data, s, nil
+}
+
+// Pull implements [image.Remote]. Of an index the images for the platforms and
+// the attestations about them are stored, all that it lists if there is no
+// platform.
+func (c *Client) Pull(ctx context.Context, ref string, platforms []ocispec.Platform, patience time.Duration) (ocispec.Descriptor, error) {
+	// What is there must stay until it has a name.
+	release, err := c.opts.Store.Pin(ctx)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	defer release()
+	desc, data, s, err := c.root(ctx, ref, patience)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	progress.Infof(ctx, "Pull image: %s", ref)
+	if err := c.tree(ctx, s, desc, data, platforms); err != nil {
+		return ocispec.Descriptor{}, fmt.Errorf("pull image %s: %w", ref, err)
+	}
+	return desc, c.opts.Store.Tag(ctx, ref, desc)
+}
+
+// tree stores a manifest or index after all that it refers to.
+func (c *Client) tree(ctx context.Context, s *session, desc ocispec.Descriptor, data []byte, platforms []ocispec.Platform) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.opts.Parallel)
+	p := &pull{client: c, session: s, fetch: func(d ocispec.Descriptor) { g.Go(func() error { return c.blob(gctx, s, d) }) }}
+	err := p.add(gctx, desc, data, platforms, maxNesting)
+	if waitErr := g.Wait(); waitErr != nil {
+		err = waitErr
+	}
+	if err != nil {
+		return err
+	}
+	// Manifests last: one that is there is complete.
+	for _, m := range p.manifests {
+		if err := c.keep(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type document struct {
+	desc ocispec.Descriptor
+	data []byte
+}
+
+func (c *Client) keep(ctx context.Context, m document) error {
+	if c.opts.Store.Has(ctx, m.desc) {
+		if _, err := c.opts.Store.ReadAll(ctx, m.desc); err == nil {
+			return nil
+		}
+	}
+	w, err := c.opts.Store.Create(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	w.Replace = true
+	if _, err := w.Write(m.data); err != nil {
+		return err
+	}
+	_, err = w.Commit(ctx, m.desc.MediaType, m.desc.Digest)
+	return err
+}
+
+// pull is the walk over what is to be fetched.
+type pull struct {
+	client  *Client
+	session *session
+	fetch   func(ocispec.Descriptor)
+	// manifests are kept in the order of their dependencies.
+	manifests []document
+}
+
+func (p *pull) add(ctx context.Context, desc ocispec.Descriptor, data []byte, platforms []ocispec.Platform, depth int) error {
+	var err error
+	switch {
+	case depth == 0:
+		err = fmt.Errorf("%w: index %s is nested too deeply", content.ErrInvalid, desc.Digest)
+	case content.IsIndex(desc.MediaType):
+		err = p.addIndex(ctx, data, platforms, depth)
+	default:
+		err = p.addImage(ctx, desc, data, platforms, depth)
+	}
+	p.manifests = append(p.manifests, document{desc, data})
+	return err
+}
+
+func (p *pull) addIndex(ctx context.Context, data []byte, platforms []ocispec.Platform, depth int) error {
+	index, err := content.DecodeIndex(data)
+	if err != nil {
+		return err
+	}
+	images, attestations, err := image.Select(index, platforms)
+	if err != nil {
+		return err
+	}
+	for _, child := range append(images, attestations...) {
+		if !content.IsIndex(child.MediaType) && !content.IsManifest(child.MediaType) {
+			p.fetch(child)
+			continue
+		}
+		desc, data, err := p.child(ctx, child)
+		if err != nil {
+			return err
+		}
+		if err := p.add(ctx, desc, data, platforms, depth-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// child returns a manifest from the store or else from the registry.
+func (p *pull) child(ctx context.Context, child ocispec.Descriptor) (ocispec.Descriptor, []byte, error) {
+	data, err := p.client.opts.Store.ReadAll(ctx, child)
+	if err == nil {
+		child.MediaType, err = content.DetectMediaType(data)
+		return child, data, err
+	}
+	desc, data, err := p.session.manifest(ctx, child.Digest.String())
+	if err != nil {
+		return desc, nil, fmt.Errorf("manifest %s: %w", child.Digest, err)
+	}
+	if child.Size > 0 && desc.Size != child.Size {
+		return desc, nil, fmt.Errorf("manifest %s: %w: %d bytes instead of %d", child.Digest, content.ErrSize, desc.Size, child.Size)
+	}
+	return desc, data, nil
+}
+
+// addImage fetches the blobs of an image; one that no index says the platform
+// of is asked for it before its layers are.
+func (p *pull) addImage(ctx context.Context, desc ocispec.Descriptor, data []byte, platforms []ocispec.Platform, depth int) error {
+	m, err := content.DecodeManifest(data)
+	if err != nil {
+		return fmt.Errorf("manifest %s: %w", desc.Digest, err)
+	}
+	if depth == maxNesting && len(platforms) > 0 {
+		if err := p.check(ctx, m.Config, platforms); err != nil {
+			return err
+		}
+	}
+	p.fetch(m.Config)
+	for _, l := range m.Layers {
+		p.fetch(l)
+	}
+	return nil
+}
+
+func (p *pull) check(ctx context.Context, config ocispec.Descriptor, platforms []ocispec.Platform) error {
+	if err := p.client.blob(ctx, p.session, config); err != nil {
+		return err
+	}
+	data, err := p.client.opts.Store.ReadAll(ctx, config)
+	if err != nil {
+		return err
+	}
+	var is ocispec.Platform
+	if err := json.Unmarshal(data, &is); err != nil {
+		return fmt.Errorf("configuration %s: %w: %w", config.Digest, content.ErrInvalid, err)
+	}
+	return image.Check(is, platforms)
+}

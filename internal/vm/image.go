@@ -1,0 +1,109 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// Boot says how an image is started.
+type Boot string
+
+// The ways to boot.
+const (
+	BootDetect   Boot = ""
+	BootKernel   Boot = "kernel+initrd"
+	BootSquashfs Boot = "kernel+squashfs"
+	BootErofs    Boot = "kernel+erofs"
+	BootISO      Boot = "iso"
+	BootDisk     Boot = "disk"
+)
+
+// ErrNoImage means that a path names nothing that can be started.
+var ErrNoImage = errors.New("no such image")
+
+// Image is something to boot: the files that `build` made, or a disk.
+type Image struct {
+	Boot   Boot
+	Path   string // as given
+	Prefix string // what other names derive from: Path, without ".iso" of an ISO
+}
+
+// Detect finds out what path is. A want other than BootDetect is kept, and its
+// files have to exist. A kernel named after path wins over a file or directory
+// called like it.
+func Detect(path string, want Boot) (Image, error) {
+	img := Image{Boot: want, Path: path, Prefix: path}
+	if want == BootDetect {
+		img.Boot = detect(path)
+	}
+	if img.Boot == BootISO {
+		img.Prefix = strings.TrimSuffix(path, ".iso")
+	}
+	return img, img.check()
+}
+
+func detect(path string) Boot {
+	switch {
+	case exists(path+"-kernel") && exists(path+"-initrd.img"):
+		return BootKernel
+	case exists(path+"-kernel") && exists(path+"-squashfs.img"):
+		return BootSquashfs
+	case exists(path+"-kernel") && exists(path+"-erofs.img"):
+		return BootErofs
+	case exists(path + "-kernel"):
+		return BootKernel
+	case strings.HasSuffix(path, ".iso"):
+		return BootISO
+	}
+	return BootDisk
+}
+
+func exists(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && !fi.IsDir()
+}
+
+// Files are the paths that the image consists of.
+func (i Image) Files() []string {
+	if root := i.Root(); root != "" {
+		return []string{i.Kernel(), root, i.Cmdline()}
+	}
+	return []string{i.Path}
+}
+
+// Kernel is the path of the kernel, if it is a file of its own.
+func (i Image) Kernel() string { return i.Prefix + "-kernel" }
+
+// Cmdline is the path of the kernel's command line.
+func (i Image) Cmdline() string { return i.Prefix + "-cmdline" }
+
+// Root is the path of what goes with the kernel: an initrd or the image of the
+// root filesystem. It is empty if the image boots by itself.
+func (i Image) Root() string {
+	switch i.Boot {
+	case BootKernel:
+		return i.Prefix + "-initrd.img"
+	case BootSquashfs:
+		return i.Prefix + "-squashfs.img"
+	case BootErofs:
+		return i.Prefix + "-erofs.img"
+	}
+	return ""
+}
+
+func (i Image) check() error {
+	for _, path := range i.Files() {
+		switch fi, err := os.Stat(path); {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%s image %s: %w: %s does not exist; build it first or name another prefix", i.Boot, i.Path, ErrNoImage, path)
+		case err != nil:
+			return fmt.Errorf("%s image %s: %w", i.Boot, i.Path, err)
+		case fi.IsDir():
+			return fmt.Errorf("%s image %s: %w: %s is a directory", i.Boot, i.Path, ErrNoImage, path)
+		}
+	}
+	return nil
+}

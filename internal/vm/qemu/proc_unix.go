@@ -1,0 +1,11 @@
+//go:build unix && !linux
+
+package qemu
+
+import "syscall"
+
+// procAttr keeps the child out of reach of the terminal's Ctrl-C, if it is to
+// have a process group of its own.
+func procAttr(ownGroup bool) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: ownGroup}
+}
