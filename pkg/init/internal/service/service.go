@@ -46,11 +46,16 @@ func Main(argv []string, stdout, stderr *os.File) int {
 	if err == nil {
 		return 0
 	}
-	// Most systems have no volumes; the status says it, as it always did.
-	if !errors.Is(err, errUsage) && !errors.Is(err, volumes.ErrNone) {
+	if !told(err) {
 		c.complain(err)
 	}
 	return 1
+}
+
+// told says that the status is enough. Usage and failed containers have been
+// reported, and most systems have no volumes.
+func told(err error) bool {
+	return errors.Is(err, errUsage) || err == stage.ErrFailed || errors.Is(err, volumes.ErrNone)
 }
 
 func (c *command) complain(err error) { _, _ = fmt.Fprintf(c.stderr, "%s: %v\n", c.name, err) }
