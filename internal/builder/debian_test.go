@@ -81,6 +81,23 @@ func TestHardLinks(t *testing.T) {
 	}
 }
 
+func TestDirectoriesOfTwoLayers(t *testing.T) {
+	s := newStore(t)
+	j := &job{store: s, mtime: mustEpoch(t), below: below{dirs: map[string]bool{"a": true, "b": true}}}
+	tr := newTree()
+	tr.add("a", directory(0o755))
+	tr.add("b", directory(0o1777))
+	tr.add("c", directory(0o755))
+	done, err := j.write(context.Background(), tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, _ := readLayer(t, s, done.Blob)
+	if want := map[string]string{"b/": "5 1777 ", "c/": "5 755 "}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestDebianCached(t *testing.T) {
 	a := newArchive(t)
 	r := debianRecipe(t, a, map[string]string{"usr/bin/tool*": "elf"})

@@ -32,7 +32,7 @@ type stored struct {
 }
 
 // writeLayer writes t as a compressed tar to the store, without the
-// directories that lower layers made.
+// directories that lower layers made, unless they get another mode or owner.
 func writeLayer(ctx context.Context, s *content.Store, t *tree, made map[string]bool, mtime time.Time) (*stored, error) {
 	if err := t.addParents(); err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func writeTar(ctx context.Context, w io.Writer, t *tree, made map[string]bool, m
 		}
 		n := t.entries[name]
 		if n.typeflag == tar.TypeDir {
-			if made[name] {
+			if made[name] && n.plain() {
 				continue
 			}
 			out.Dirs = append(out.Dirs, name)
