@@ -156,7 +156,7 @@ func epoch() (time.Time, error) {
 // cachedLayer returns the layer that was made with the same key before, or
 // makes and remembers it. The key must name all that determines the bytes.
 func (j *job) cachedLayer(ctx context.Context, key any, build func() (*stored, error)) (*stored, error) {
-	text, err := json.Marshal([]any{"builder/layer/2", layerMediaType, j.mtime.Unix(), j.below.dirs, j.below.links, key})
+	text, err := json.Marshal([]any{"builder/layer/3", layerMediaType, j.mtime.Unix(), j.below.dirs, j.below.links, key})
 	if err != nil {
 		return nil, err
 	}

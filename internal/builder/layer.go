@@ -17,8 +17,12 @@ import (
 // layerMediaType is what layers are stored as; newCompressor must fit.
 const layerMediaType = ocispec.MediaTypeImageLayerZstd
 
+// window is how far back a layer refers to itself. Whoever reads it needs that
+// much memory, and a larger one would hardly make it smaller.
+const window = 1 << 20
+
 func newCompressor(w io.Writer) (io.WriteCloser, error) {
-	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window))
 }
 
 // stored is a layer in the store, and what later layers must know of it.
