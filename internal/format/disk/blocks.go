@@ -56,3 +56,9 @@ func (r Runs) Index(block int64) (before int64, ok bool) {
 	}
 	return r[i].Before + block - r[i].First, true
 }
+
+// Block returns the number of the block with data that has so many ahead of it.
+func (r Runs) Block(before int64) int64 {
+	i := sort.Search(len(r), func(i int) bool { return r[i].Before+r[i].Count > before })
+	return r[i].First + before - r[i].Before
+}

@@ -175,6 +175,9 @@ func TestBlocks(t *testing.T) {
 			t.Errorf("block %d: %d, %v, want %d, %v", i, n, ok, before, want)
 		}
 		if ok {
+			if runs.Block(before) != i {
+				t.Errorf("block %d of those with data is %d, want %d", before, runs.Block(before), i)
+			}
 			before++
 		}
 	}
