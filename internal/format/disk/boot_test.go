@@ -16,7 +16,10 @@ import (
 	"github.com/linuxkit/linuxkit/internal/format/fat"
 	"github.com/linuxkit/linuxkit/internal/format/gpt"
 	"github.com/linuxkit/linuxkit/internal/format/mbr"
+	"github.com/linuxkit/linuxkit/internal/format/qcow2"
 	"github.com/linuxkit/linuxkit/internal/format/syslinux"
+	"github.com/linuxkit/linuxkit/internal/format/vhd"
+	"github.com/linuxkit/linuxkit/internal/format/vmdk"
 )
 
 const (
@@ -113,7 +116,7 @@ func must[T any](t *testing.T, v T, err error) T {
 	return v
 }
 
-// biosFiles returns a file system that SYSLINUX boots.
+// biosFS returns a file system that SYSLINUX boots.
 func biosFS(t *testing.T, opts fat.Options) *disk.Image {
 	t.Helper()
 	name, err := exec.LookPath("syslinux")
@@ -182,16 +185,31 @@ func write(t *testing.T, im *disk.Image, format string) string {
 	return f.Name()
 }
 
-// encoders writes images in the formats as QEMU calls them.
+// encoders write images in the formats as QEMU calls them.
 var encoders = map[string]func(*os.File, *disk.Image) error{
-	"raw": func(f *os.File, im *disk.Image) error { return im.WriteFile(context.Background(), f) },
+	"raw":   func(f *os.File, im *disk.Image) error { return im.WriteFile(context.Background(), f) },
+	"qcow2": through(qcow2.Encode),
+	"vpc":   through(func(im *disk.Image) (*disk.Image, error) { return vhd.Dynamic(im, vhd.Options{}) }),
+	"vhd":   through(func(im *disk.Image) (*disk.Image, error) { return vhd.Fixed(im, vhd.Options{}) }),
+	"vmdk":  func(f *os.File, im *disk.Image) error { return vmdk.Write(context.Background(), f, im, vmdk.Options{}) },
+}
+
+// through writes what becomes of an image.
+func through(encode func(*disk.Image) (*disk.Image, error)) func(*os.File, *disk.Image) error {
+	return func(f *os.File, im *disk.Image) error {
+		encoded, err := encode(im)
+		if err != nil {
+			return err
+		}
+		return encoded.WriteFile(context.Background(), f)
+	}
 }
 
 // boot runs a machine until it switches itself off, and wants its greeting.
 func boot(t *testing.T, name, format string, uefi bool) {
 	t.Helper()
 	args := []string{"-accel", "tcg", "-m", "512", "-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio",
-		"-drive", "file=" + name + ",format=" + format + ",if=ide,snapshot=on"}
+		"-drive", "file=" + name + ",format=" + strings.Replace(format, "vhd", "vpc", 1) + ",if=ide,snapshot=on"}
 	if uefi {
 		read(t, ovmf, "ovmf")
 		own := filepath.Join(t.TempDir(), "vars")
@@ -227,8 +245,10 @@ func TestBoot(t *testing.T) {
 		{"uefi-mbr", mbrDisk, fat.Options{}, "raw", true},
 		{"bios-qcow2", mbrDisk, fat.Options{}, "qcow2", false},
 		{"uefi-qcow2", gptDisk, fat.Options{}, "qcow2", true},
-		{"bios-vhd", mbrDisk, fat.Options{}, "vpc", false},
-		{"uefi-vhd", gptDisk, fat.Options{}, "vpc", true},
+		{"bios-vhd-dynamic", mbrDisk, fat.Options{}, "vpc", false},
+		{"uefi-vhd-dynamic", gptDisk, fat.Options{}, "vpc", true},
+		{"bios-vhd-fixed", mbrDisk, fat.Options{}, "vhd", false},
+		{"uefi-vhd-fixed", gptDisk, fat.Options{}, "vhd", true},
 		{"bios-vmdk", mbrDisk, fat.Options{}, "vmdk", false},
 		{"uefi-vmdk", gptDisk, fat.Options{}, "vmdk", true},
 	} {

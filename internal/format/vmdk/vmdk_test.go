@@ -58,14 +58,14 @@ func TestQemuImg(t *testing.T) {
 		t.Skip("needs qemu-img (Debian package qemu-utils)")
 	}
 	data := append(random(5<<20), bytes.Repeat([]byte("compressible "), 200_000)...)
-	const large = 2 << 40
+	const large = 16 << 30
 	for name, im := range map[string]*disk.Image{
 		"empty":     image(t, 1<<20),
 		"one grain": image(t, 64<<10, disk.Bytes(5, data[:10])),
 		"tables":    image(t, 100<<20, disk.Bytes(100, data), disk.Bytes(32<<20-5, data[:10]), disk.Bytes(96<<20, data[:1]), disk.Bytes(100<<20-1, data[:1])),
 		"odd":       image(t, 33<<20+64<<10, disk.Bytes(30<<20, data[:3<<20+64<<10])),
 		"zeros":     image(t, 5<<20, disk.Bytes(0, make([]byte, 4<<20)), disk.Bytes(4<<20, data[:1<<20])),
-		"2 TiB":     image(t, large, disk.Bytes(0, data), disk.Bytes(1<<40, data[:3]), disk.Bytes(large-3, data[:3])),
+		"large":     image(t, large, disk.Bytes(0, data), disk.Bytes(5<<30, data[:3]), disk.Bytes(large-3, data[:3])),
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := create(t, "disk.vmdk", func(f *os.File) error { return Write(context.Background(), f, im, Options{}) })
@@ -85,6 +85,24 @@ func TestQemuImg(t *testing.T) {
 			}
 			qemuImg(t, "compare", "-f", "vmdk", "-F", "raw", file, raw)
 		})
+	}
+}
+
+// TestLarge reads the only three grains of a disk of 2 TiB.
+func TestLarge(t *testing.T) {
+	if _, err := exec.LookPath("qemu-io"); err != nil {
+		t.Skip("needs qemu-io (Debian package qemu-utils)")
+	}
+	a := bytes.Repeat([]byte("a"), 512)
+	im := image(t, 2<<40, disk.Bytes(0, a), disk.Bytes(1<<40, a), disk.Bytes(2<<40-512, a))
+	file := create(t, "disk.vmdk", func(f *os.File) error { return Write(context.Background(), f, im, Options{}) })
+	args := []string{"-r", "-f", "vmdk"}
+	for _, c := range []string{"0x61 0", "0 512", "0x61 1T", "0 1536G", "0x61 2199023255040"} {
+		args = append(args, "-c", "read -P "+c+" 512")
+	}
+	out, err := exec.Command("qemu-io", append(args, file)...).CombinedOutput()
+	if err != nil || bytes.Contains(out, []byte("fail")) || bytes.Count(out, []byte("read 512/512")) != 5 {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
