@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"testing/iotest"
 
@@ -96,24 +95,6 @@ func TestWriteFile(t *testing.T) {
 	got, err := os.ReadFile(f.Name())
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("file differs: %v", err)
-	}
-}
-
-func TestWriteFileIsSparse(t *testing.T) {
-	im, err := New(2<<40, Bytes(0, []byte("begin")), Bytes(2<<40-3, []byte("end")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := file(t, nil)
-	if err := im.WriteFile(context.Background(), f); err != nil {
-		t.Skipf("file system takes no file of 2 TiB: %v", err)
-	}
-	info, err := f.Stat()
-	if err != nil || info.Size() != 2<<40 {
-		t.Fatalf("%v, %v", info, err)
-	}
-	if blocks := info.Sys().(*syscall.Stat_t).Blocks; blocks > 1<<16 {
-		t.Errorf("file takes %d sectors", blocks)
 	}
 }
 

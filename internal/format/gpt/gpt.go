@@ -145,6 +145,9 @@ func (d Disk) record(placed []Partition, size int64) ([]byte, error) {
 		}
 		list = append(list, mbr.Entry{Type: p.Hybrid, Active: p.HybridActive, Start: p.Start / disk.Sector, Size: p.Size / disk.Sector})
 	}
+	if len(list) > 3 {
+		return nil, fmt.Errorf("%d hybrid partitions: the boot record has room for 3", len(list))
+	}
 	cover := size/disk.Sector - 1
 	for _, e := range list {
 		cover = min(cover, e.Start-1)

@@ -123,6 +123,7 @@ func TestErrors(t *testing.T) {
 	linux := func(p Partition) Disk { p.Type = TypeLinux; return Disk{Partitions: []Partition{p}} }
 	small := linux(Partition{Size: 1 << 20})
 	small.Size = 2 << 20
+	hybrid := Partition{Type: TypeLinux, Size: 512, Hybrid: 0x83}
 	odd := linux(Partition{Size: 1 << 20})
 	odd.Size = 4<<20 + 1
 	for name, c := range map[string]struct {
@@ -137,6 +138,7 @@ func TestErrors(t *testing.T) {
 		"no type":             {Disk{Partitions: []Partition{{Size: 512}}}, false},
 		"in the table":        {linux(Partition{Start: 1024, Size: 512}), false},
 		"many":                {Disk{Partitions: make([]Partition, 129)}, false},
+		"four hybrid":         {Disk{Partitions: []Partition{hybrid, hybrid, hybrid, hybrid}}, false},
 		"hybrid":              {linux(Partition{Size: 3 << 40, Hybrid: 1}), false},
 	} {
 		if _, err := c.disk.Image(); err == nil || errors.Is(err, disk.ErrTooSmall) != c.small {
