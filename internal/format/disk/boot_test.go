@@ -39,8 +39,8 @@ func main() {
 	ovmf    = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 	vars    = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 	sdBoot  = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
-	mbrBin  = "/usr/lib/syslinux/mbr/mbr.bin"
-	gptBin  = "/usr/lib/syslinux/mbr/gptmbr.bin"
+	mbrBin  = "/usr/lib/SYSLINUX/mbr.bin"
+	gptBin  = "/usr/lib/SYSLINUX/gptmbr.bin"
 	cmdline = "console=ttyS0 panic=-1 quiet"
 )
 
@@ -156,7 +156,7 @@ func mbrDisk(t *testing.T, opts fat.Options) *disk.Image {
 	if opts.Type == fat.FAT16 {
 		kind = mbr.TypeFAT16
 	}
-	d := mbr.Disk{ID: 1, Code: read(t, mbrBin, "syslinux-common"), Partitions: []mbr.Partition{{Type: kind, Active: true, Content: biosFS(t, opts)}}}
+	d := mbr.Disk{ID: 1, Code: read(t, mbrBin, "syslinux"), Partitions: []mbr.Partition{{Type: kind, Active: true, Content: biosFS(t, opts)}}}
 	im, err := d.Image()
 	return must(t, im, err)
 }
@@ -164,7 +164,7 @@ func mbrDisk(t *testing.T, opts fat.Options) *disk.Image {
 // gptDisk is a disk for UEFI and BIOS.
 func gptDisk(t *testing.T, opts fat.Options) *disk.Image {
 	opts.Before = disk.Align
-	d := gpt.Disk{Code: read(t, gptBin, "syslinux-common"), Partitions: []gpt.Partition{
+	d := gpt.Disk{Code: read(t, gptBin, "syslinux"), Partitions: []gpt.Partition{
 		{Type: gpt.TypeESP, Name: "ESP", Attributes: gpt.LegacyBoot, Content: biosFS(t, opts)},
 	}}
 	im, err := d.Image()
