@@ -50,13 +50,14 @@ func (o *Options) filler() (filler, error) {
 // packer turns content into segments.
 type packer struct {
 	filler
-	room []byte // for one cluster
+	room   []byte // for one cluster
+	offset int    // of the content that comes next, in its segment
 }
 
 // pack compresses the content. If it is the last of its file, its end goes
 // into the tail.
 func (p *packer) pack(s *segment, src []byte, last bool) {
-	for len(src) > 0 {
+	for p.offset = 0; len(src) > 0; {
 		n, size := p.fill(p.room, src)
 		atEnd := last && n == len(src)
 		switch {
@@ -66,11 +67,11 @@ func (p *packer) pack(s *segment, src []byte, last bool) {
 			// Whole blocks first, the rest of the content in the next round.
 			n, size = p.fill(p.room[:size/blockSize*blockSize], src)
 		}
-		if (size+blockSize-1)/blockSize*blockSize >= n {
-			src = src[p.plain(s, src, n, last):]
-			continue
+		if (size+blockSize-1)/blockSize*blockSize < n {
+			p.add(s, p.room[:size], n, false)
+		} else {
+			n = p.plain(s, src, n, last)
 		}
-		s.add(p.room[:size], n, false)
 		src = src[n:]
 	}
 }
@@ -80,7 +81,7 @@ func (p *packer) setTail(s *segment, src []byte, size int) bool {
 	switch {
 	case size <= tailMax && size+size/16 < len(src):
 		s.tail = append([]byte(nil), p.room[:size]...)
-	case len(src) <= tailMax:
+	case len(src) <= tailMax && p.beyond(len(src)) == 0:
 		s.tail, s.tailPlain = append([]byte(nil), src...), true
 	default:
 		return false
@@ -89,29 +90,40 @@ func (p *packer) setTail(s *segment, src []byte, size int) bool {
 	return true
 }
 
+// beyond is how much of the next n bytes is not in the same block of content.
+func (p *packer) beyond(n int) int { return max(p.offset%blockSize+n-blockSize, 0) }
+
 // plain stores content in blocks as it is: n bytes or the last whole block of
-// them, and of the last block of the segment what is there.
+// them, and of the last block of the segment what is there. It returns how
+// much that is.
 func (p *packer) plain(s *segment, src []byte, n int, last bool) int {
 	n = max(n/blockSize*blockSize, min(len(src), blockSize))
-	for at := 0; at < n; at += blockSize {
+	for at := 0; at < n; {
 		piece := src[at:min(at+blockSize, n)]
-		if last && at+len(piece) == len(src) && p.setTail(s, piece, blockSize) {
-			break
+		if last && at+len(piece) == len(src) {
+			// The kernel takes the end of a file as it is only if it begins in
+			// the last block of the content.
+			piece = piece[:len(piece)-p.beyond(len(piece))]
+			if at+len(piece) == len(src) && p.setTail(s, piece, blockSize) {
+				break
+			}
 		}
-		s.add(piece, len(piece), true)
+		p.add(s, piece, len(piece), true)
+		at += len(piece)
 	}
 	return n
 }
 
 // add puts data into whole blocks: at their end if it is compressed, with
 // zeros before it.
-func (s *segment) add(data []byte, content int, plain bool) {
+func (p *packer) add(s *segment, data []byte, content int, plain bool) {
 	blocks := (len(data) + blockSize - 1) / blockSize
 	pad := make([]byte, blocks*blockSize-len(data))
 	s.extents = append(s.extents, extent{length: content, blocks: blocks, at: uint32(len(s.blocks) / blockSize), plain: plain})
 	if plain {
 		s.blocks = append(append(s.blocks, data...), pad...)
-		return
+	} else {
+		s.blocks = append(append(s.blocks, pad...), data...)
 	}
-	s.blocks = append(append(s.blocks, pad...), data...)
+	p.offset += content
 }
