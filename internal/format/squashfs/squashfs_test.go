@@ -1,8 +1,7 @@
 package squashfs
 
 import (
-	"context"
-	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,32 +12,30 @@ import (
 	"github.com/linuxkit/linuxkit/internal/format/fsimage/fsimagetest"
 )
 
-var someTime = time.Unix(1700000000, 0)
-
-// write makes an image of the files.
-func write(t *testing.T, opts Options, files []fsimagetest.File) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "image")
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
+func TestSuite(t *testing.T) {
+	s := fsimagetest.Suite{
+		Type: "squashfs", Precision: time.Second, Usual: "zstd", Judge: judge,
+		Variants: map[string]func(io.WriterAt, int) fsimagetest.Writer{
+			"zstd":         variant(Options{}),
+			"zstd fast":    variant(Options{Level: 1, BlockSize: 4 << 10}),
+			"zstd best":    variant(Options{Level: 19, BlockSize: 1 << 20}),
+			"gzip":         variant(Options{Compression: Gzip}),
+			"gzip level 1": variant(Options{Compression: Gzip, Level: 1, BlockSize: 32 << 10}),
+		},
 	}
-	defer f.Close()
-	w := NewWriter(f, opts)
-	for _, file := range files {
-		if err := w.Add(context.Background(), file.Entry, file.Reader()); err != nil {
-			t.Error(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return name
+	s.Run(t)
 }
 
-// judge compares the files with what unsquashfs extracts.
-func judge(t *testing.T, image string, files []fsimagetest.File) {
-	t.Helper()
+func variant(o Options) func(io.WriterAt, int) fsimagetest.Writer {
+	return func(w io.WriterAt, workers int) fsimagetest.Writer {
+		o := o
+		o.Time, o.Workers = fsimagetest.Time, workers
+		return NewWriter(w, o)
+	}
+}
+
+// judge compares the tree with what unsquashfs extracts.
+func judge(t *testing.T, _, image string, want map[string]fsimagetest.Record) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can extract devices and owners")
 	}
@@ -53,17 +50,19 @@ func judge(t *testing.T, image string, files []fsimagetest.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(fsimagetest.Expect(files, time.Second, someTime), got); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the tree differs (-want +got):\n%.4000s", diff)
 	}
 }
 
-func TestRandomTrees(t *testing.T) {
-	for seed := range uint64(12) {
-		opts := Options{Time: someTime, BlockSize: []int{4 << 10, 0, 1 << 20}[seed%3], Compression: []Compression{Zstd, Gzip}[seed%2]}
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			files := fsimagetest.Random(seed, false)
-			judge(t, write(t, opts, files), files)
-		})
+func TestOptions(t *testing.T) {
+	for _, o := range []Options{
+		{Compression: "lzma"}, {BlockSize: 5000}, {BlockSize: 2 << 20}, {BlockSize: 2048},
+		{Level: 23}, {Level: -1}, {Compression: Gzip, Level: 10},
+	} {
+		w := NewWriter(nil, o)
+		if err := w.Close(); err == nil {
+			t.Errorf("%+v is taken", o)
+		}
 	}
 }

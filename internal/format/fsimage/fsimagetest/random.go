@@ -22,7 +22,7 @@ type source struct {
 // reader, with all kinds of files, content and attributes. With system, there
 // are access control lists as well.
 func Random(seed uint64, system bool) []File {
-	s := &source{Rand: rand.New(rand.NewPCG(seed, 1)), acl: system, dirs: []string{"."}}
+	s := &source{Rand: newRand(seed), acl: system, dirs: []string{"."}}
 	files := []File{{Entry: s.entry(".", fsimage.TypeDir)}}
 	for range 5 + s.IntN(60) {
 		files = append(files, s.file())
