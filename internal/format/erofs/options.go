@@ -34,7 +34,7 @@ const (
 type Options struct {
 	// Compression is [LZ4] if it is not set.
 	Compression Compression
-	// Level is how much work to spend: 1 to 12 for LZ4, 9 if it is 0, and 1
+	// Level is how much work to spend: 1 to 12 for LZ4, 6 if it is 0, and 1
 	// to 22 for Zstd, 7 if it is 0. Levels of Zstd from 10 on take 40 MB of
 	// memory and one core.
 	Level int
@@ -84,7 +84,7 @@ func (o *Options) complete() error {
 }
 
 func (o *Options) completeLevel() error {
-	limits, ok := map[Compression][2]int{LZ4: {12, 9}, Zstd: {22, 7}, None: {1, 1}}[o.Compression]
+	limits, ok := map[Compression][2]int{LZ4: {12, 6}, Zstd: {22, 7}, None: {1, 1}}[o.Compression]
 	if !ok {
 		return fmt.Errorf("erofs: unknown compression %q, use %s, %s or %s", o.Compression, LZ4, Zstd, None)
 	}

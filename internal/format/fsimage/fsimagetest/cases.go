@@ -36,10 +36,9 @@ func (s *Suite) links(t *testing.T) {
 		files = append(files, File{Entry: fsimage.Entry{Path: fmt.Sprintf("d/%05d", n), HardLink: "first"}})
 	}
 	image := s.write(t, s.Usual, 0, files)
-	dir := Mount(t, s.Type, image)
-	_, st, err := Stat(filepath.Join(dir, "d/69999"))
-	if err != nil || st.Nlink != 70001 || st.Size != 7 {
-		t.Errorf("links %d, size %d, %v", st.Nlink, st.Size, err)
+	tree, err := Read(Mount(t, s.Type, image))
+	if r := tree["d/69999"]; err != nil || r.Links != 70001 || r.Size != 7 || r.First != "d/00000" || len(tree) != 70003 {
+		t.Errorf("%d names, %+v, %v", len(tree), r, err)
 	}
 }
 

@@ -27,7 +27,7 @@ func Read(dir string) (map[string]Record, error) {
 		if err != nil {
 			return err
 		}
-		e, st, err := Stat(p)
+		e, st, err := stat(p)
 		if err != nil {
 			return err
 		}
@@ -59,8 +59,8 @@ func sum(p string) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)), err
 }
 
-// Stat returns the file as an entry without path.
-func Stat(p string) (fsimage.Entry, unix.Stat_t, error) {
+// stat returns the file as an entry without path.
+func stat(p string) (fsimage.Entry, unix.Stat_t, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(p, &st); err != nil {
 		return fsimage.Entry{}, st, fmt.Errorf("stat %s: %w", p, err)
@@ -109,7 +109,7 @@ func Walk(root string, add func(e fsimage.Entry, content io.Reader) error) error
 		if err != nil {
 			return err
 		}
-		e, st, err := Stat(p)
+		e, st, err := stat(p)
 		if err != nil {
 			return err
 		}
