@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -242,8 +243,10 @@ func checkSigned(t *testing.T, data []byte) {
 	}
 	key, cert := keyPair(t)
 	keyFile, certFile, image := write("key", key), write("cert", cert), write("image", data)
-	out := tool(t, "objdump", "-h", image)
-	if out != "" && (!strings.Contains(out, ".linux") || !strings.Contains(out, ".initrd")) {
+	// Without its cross variants, objdump knows the machine it runs on only.
+	if h, err := readHeader(bytes.NewReader(data), int64(len(data))); err != nil || h.machine() != amd64 || runtime.GOARCH != "amd64" {
+		t.Log("not judged by objdump, which does not know the machine")
+	} else if out := tool(t, "objdump", "-h", image); out != "" && (!strings.Contains(out, ".linux") || !strings.Contains(out, ".initrd")) {
 		t.Errorf("objdump lists %s", out)
 	}
 	signed := filepath.Join(dir, "signed")
