@@ -64,6 +64,19 @@ func TestLayersAboveDebian(t *testing.T) {
 	}
 }
 
+func TestLayerForOtherArchitecture(t *testing.T) {
+	r := debianRecipe(t, newArchive(t), map[string]string{"usr/sbin/tool*": "elf"})
+	r.Layers[0].Debian.Arches = []string{"no-such"}
+	if _, err := Build(context.Background(), newStore(t), r, hostPlatform); !errors.Is(err, ErrRecipe) {
+		t.Errorf("an image without layers: %v", err)
+	}
+	writeFiles(t, r.Dir, map[string]string{"rootfs/own": "o"})
+	r.Layers = append(r.Layers, Layer{Files: &Files{"rootfs"}})
+	if b := mustBuild(t, newStore(t), r, hostPlatform); len(b.layers) != 1 || b.layers[0]["own"] == "" {
+		t.Errorf("layers %v, want the files only", b.layers)
+	}
+}
+
 func TestHardLinks(t *testing.T) {
 	tr := newTree()
 	defer tr.Close()
