@@ -2,7 +2,8 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFILES     = $(shell git ls-files '*.go')
-MODULES     = $(dir $(shell git ls-files '*go.mod'))
+# Modules with code of their own; others only name a program of somebody else.
+MODULES     = $(foreach m,$(dir $(shell git ls-files '*go.mod')),$(if $(shell git ls-files '$(m)*.go'),$(m)))
 SETUP      ?= yes
 
 .PHONY: all build demo run test bench lint cross setup-demo setup-test clean
