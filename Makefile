@@ -23,7 +23,9 @@ demo: setup-demo build
 
 # Boots the default system with its console on this terminal.
 run: setup-demo build
-	bin/linuxkit run --publish 8080:80 linuxkit.yml
+	mkdir -p build
+	bin/linuxkit build --dir build linuxkit.yml
+	bin/linuxkit run --publish 8080:80 build/linuxkit
 
 test: setup-test lint build
 	go run ./test/run $(MODULES)
