@@ -6,7 +6,7 @@ GOFILES     = $(shell git ls-files '*.go')
 MODULES     = $(foreach m,$(dir $(shell git ls-files '*go.mod')),$(if $(shell git ls-files '$(m)*.go'),$(m)))
 SETUP      ?= yes
 
-.PHONY: all build demo run test bench lint cross setup-demo setup-test clean
+.PHONY: all build demo run test bench crash lint cross setup-demo setup-test clean
 
 all: build
 
@@ -32,6 +32,11 @@ test: setup-test lint build
 
 bench: setup-test build
 	go run ./test/bench
+
+# Kills processes that share a cache at random times, 200 times, and as often
+# with a file system that is full at random points.
+crash: setup-test
+	CRASH_ROUNDS=200 go test -count=1 -timeout 30m -run 'TestKill|TestFullDisk' -v ./cmd/linuxkit
 
 lint: cross
 	@unformatted=$$(gofmt -l $(GOFILES)); test -z "$$unformatted" || { echo "not gofmt-clean:" $$unformatted >&2; exit 1; }
