@@ -8,9 +8,11 @@
 //     in the archive they stand.
 //   - A directory over a directory replaces its metadata and keeps what it
 //     holds; any other change of type replaces all that was there.
-//   - An entry below something that a lower layer has as a non-directory
-//     hides that; below something that its own layer has as a non-directory
-//     it is an error.
+//   - An entry below something that a lower layer has as a symbolic link is
+//     in the directory that this leads to, unless the layer itself replaces or
+//     removes the link. Below anything else that is no directory in a lower
+//     layer it hides that; below what its own layer has as a non-directory it
+//     is an error.
 //   - Of several entries of one layer with the same name the last counts.
 //   - A hard link means the name in its own layer, before or, failing that,
 //     behind it; else the name in the layers below, as they were before this
