@@ -21,8 +21,9 @@
 //     for the root itself is passed over.
 //
 // Names are compared byte by byte after cleaning, so names that differ only in
-// case are different. The package refuses absolute names, names with "..", links that point out of the
-// tree, sockets and unknown types, and whatever exceeds [Limits].
+// case are different; a leading slash means the root of the image. The package
+// refuses names with "..", links that point out of the tree, sockets and unknown
+// types, and whatever exceeds [Limits].
 //
 // Work is linear in the size of the layers, and memory is in proportion to the
 // number and length of names, not to content. An index pass reads the headers
