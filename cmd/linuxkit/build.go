@@ -147,7 +147,10 @@ func baseName(arg string) string {
 // build assembles the system that files describe and returns the prefix of
 // the files it wrote.
 func (a *app) build(ctx context.Context, files []string, o buildOptions) (string, error) {
-	local := a.localPackages()
+	local, err := a.localPackages()
+	if err != nil {
+		return "", err
+	}
 	cfg, err := config.Load(ctx, files, config.LoadOptions{Stdin: a.stdin, Package: local.Package})
 	if err != nil {
 		return "", err

@@ -10,9 +10,22 @@ import (
 )
 
 // localPackages returns the packages that a configuration may name by their
-// directories.
-func (a *app) localPackages() *pkglib.Local {
-	return pkglib.NewLocal(pkglib.WithBuildCacheDir(a.cacheDir), pkglib.WithToolVersion(version, commit))
+// directories. Those with a Dockerfile are built by the builders that the
+// environment names.
+func (a *app) localPackages() (*pkglib.Local, error) {
+	var f builderFlags
+	builders, err := f.locate()
+	if err != nil {
+		return nil, err
+	}
+	opts := []pkglib.BuildOpt{
+		pkglib.WithBuildCacheDir(a.cacheDir), pkglib.WithToolVersion(version, commit),
+		pkglib.WithBuildBuilders(builders), pkglib.WithBuildBuilderConfig(f.config),
+	}
+	if !a.quiet {
+		opts = append(opts, pkglib.WithProgressWriter(a.stderr), pkglib.WithProgressShared())
+	}
+	return pkglib.NewLocal(opts...), nil
 }
 
 // resolver finds images in the cache, in a registry, or by building one of the
