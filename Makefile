@@ -2,7 +2,8 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFILES     = $(shell git ls-files '*.go')
-MODULES     = $(dir $(shell git ls-files '*go.mod'))
+# Modules with code of their own; others only name a program of somebody else.
+MODULES     = $(foreach m,$(dir $(shell git ls-files '*go.mod')),$(if $(shell git ls-files '$(m)*.go'),$(m)))
 SETUP      ?= yes
 
 .PHONY: all build demo run test bench crash lint cross setup-demo setup-test clean
@@ -22,7 +23,9 @@ demo: setup-demo build
 
 # Boots the default system with its console on this terminal.
 run: setup-demo build
-	bin/linuxkit run --publish 8080:80 linuxkit.yml
+	mkdir -p build
+	bin/linuxkit build --dir build linuxkit.yml
+	bin/linuxkit run --publish 8080:80 build/linuxkit
 
 test: setup-test lint build
 	go run ./test/run $(MODULES)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -14,6 +13,10 @@ import (
 // packageTemplate begins an image name that stands for a package in a
 // directory.
 const packageTemplate = "@pkg:"
+
+// parallelPackages is how many packages are looked up at a time. It is not bound
+// to the processors: a look-up waits for git most of the time.
+const parallelPackages = 16
 
 // imageField is a field that names an image.
 type imageField struct {
@@ -88,7 +91,7 @@ func resolveTemplates(ctx context.Context, docs []source, find func(context.Cont
 		return Errors{{use.pos, use.path, fmt.Errorf("template %q cannot be resolved here; name the image instead", *use.ref)}}
 	}
 	var g errgroup.Group
-	g.SetLimit(max(2, runtime.NumCPU()))
+	g.SetLimit(parallelPackages)
 	for _, l := range list {
 		g.Go(func() error {
 			l.resolve(ctx, find)

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/dockerengine"
 	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/pkglib"
 )
@@ -27,7 +30,7 @@ func (a *app) localPackages() (*pkglib.Local, error) {
 
 // resolver finds images in the cache, in a registry, or by building one of the
 // local packages.
-func (a *app) resolver(local *pkglib.Local, pull bool) (*image.Resolver, error) {
+func (a *app) resolver(local *pkglib.Local, o buildOptions) (*image.Resolver, error) {
 	store, err := content.Open(a.cacheDir)
 	if err != nil {
 		return nil, err
@@ -36,5 +39,13 @@ func (a *app) resolver(local *pkglib.Local, pull bool) (*image.Resolver, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &image.Resolver{Store: store, Remote: remote, Pull: pull, Build: local.Build, Check: a.check(store, remote)}, nil
+	r := &image.Resolver{Store: store, Remote: remote, Pull: o.pull, Build: local.Build, Check: a.check(store, remote)}
+	if o.docker {
+		engine, err := dockerengine.New("")
+		if err != nil {
+			return nil, fmt.Errorf("find the Docker engine that --docker asks for: %w", err)
+		}
+		r.Before = append(r.Before, &dockerengine.Source{Engine: engine, Store: store})
+	}
+	return r, nil
 }

@@ -31,6 +31,7 @@ func linuxkitMain() {
 
 // TestScripts runs testdata/script/*.txtar. Each script has a home, a cache
 // and a git identity of its own, and dates that make commits reproducible.
+// IMAGES is a directory that works as a cache, with some small images.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
@@ -39,7 +40,9 @@ func TestScripts(t *testing.T) {
 			for name, value := range scriptEnv(env.WorkDir) {
 				env.Setenv(name, value)
 			}
-			return nil
+			images, err := filepath.Abs(filepath.Join(conformanceDir, "images"))
+			env.Setenv("IMAGES", images)
+			return err
 		},
 	})
 }

@@ -103,7 +103,11 @@ func aptSources(arches []string) (string, error) {
 	if i < 0 {
 		return "", errors.New("resolve Debian packages: the keys of the archive are missing; install debian-archive-keyring")
 	}
-	options := fmt.Sprintf("deb [arch=%s signed-by=%s]", strings.Join(arches, ","), keyrings[i])
+	names := make([]string, len(arches))
+	for i, arch := range arches {
+		names[i] = debianArch(arch)
+	}
+	options := fmt.Sprintf("deb [arch=%s signed-by=%s]", strings.Join(names, ","), keyrings[i])
 	text := fmt.Sprintf("%s %s %s main\n", options, main, debianRelease)
 	if security != "" {
 		text += fmt.Sprintf("%s %s %s-security main\n", options, security, debianRelease)
@@ -111,8 +115,23 @@ func aptSources(arches []string) (string, error) {
 	return text, nil
 }
 
+// debianArch returns Debian's name of an architecture of Go.
+func debianArch(arch string) string {
+	switch arch {
+	case "386":
+		return "i386"
+	case "arm":
+		return "armhf"
+	case "ppc64le":
+		return "ppc64el"
+	default:
+		return arch
+	}
+}
+
 // run runs a program of apt for one architecture and returns what it prints.
 func (a *apt) run(ctx context.Context, arch, program string, args ...string) (string, error) {
+	arch = debianArch(arch)
 	args = append([]string{"-o", "APT::Architecture=" + arch, "-o", "APT::Architectures=" + arch}, args...)
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "APT_CONFIG="+filepath.Join(a.dir, "apt.conf"), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -87,6 +88,7 @@ func TestLock(t *testing.T) {
 		{Debian: &Debian{Packages: []string{"tool", "data"}, Dependencies: no()}},
 		{Kernel: &Kernel{Packages: map[string]string{"amd64": "linux-image-amd64", "arm64": "linux-image-arm64"}}},
 		{Files: &Files{"x"}},
+		{Debian: &Debian{Packages: []string{"base"}, Arches: []string{"amd64"}}},
 	}}
 	if err := Lock(context.Background(), r, []string{"amd64", "arm64"}); err != nil {
 		t.Fatal(err)
@@ -110,6 +112,11 @@ func TestLock(t *testing.T) {
 		}
 		if strings.Join(names, " ") != want {
 			t.Errorf("layer %d: %v, want %s", i+1, names, want)
+		}
+	}
+	for _, s := range lock.Sets {
+		if slices.Equal(s.Request, []string{"base"}) && (len(s.Arches) != 1 || s.Arches["amd64"] == nil) {
+			t.Errorf("a layer for amd64 only is pinned for %v", s.Arches)
 		}
 	}
 	if data, err := os.ReadFile(filepath.Join(r.Dir, LockFile)); err != nil || bytes.Contains(data, []byte("127.0.0.1")) {

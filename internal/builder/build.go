@@ -72,6 +72,9 @@ func (j *job) run(ctx context.Context) (ocispec.Descriptor, error) {
 	manifest := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest}
 	image := j.image()
 	for i, l := range j.recipe.Layers {
+		if !l.isFor(j.platform.Architecture) {
+			continue
+		}
 		name := l.describe()
 		progress.Debugf(ctx, "layer %d of %s: %s", i+1, j.recipe.Dir, name)
 		done, err := j.layer(ctx, l)
@@ -82,6 +85,9 @@ func (j *job) run(ctx context.Context) (ocispec.Descriptor, error) {
 		manifest.Layers = append(manifest.Layers, done.Blob)
 		image.RootFS.DiffIDs = append(image.RootFS.DiffIDs, done.DiffID)
 		image.History = append(image.History, ocispec.History{Created: &j.mtime, CreatedBy: name})
+	}
+	if len(manifest.Layers) == 0 {
+		return ocispec.Descriptor{}, fmt.Errorf("%w: no layer is for %s; leave it out of arches", ErrRecipe, j.platform.Architecture)
 	}
 	return j.finish(ctx, manifest, image)
 }
@@ -162,7 +168,7 @@ func Epoch() (time.Time, error) {
 // cachedLayer returns the layer that was made with the same key before, or
 // makes and remembers it. The key must name all that determines the bytes.
 func (j *job) cachedLayer(ctx context.Context, key any, build func() (*stored, error)) (*stored, error) {
-	text, err := json.Marshal([]any{"builder/layer/1", layerMediaType, j.mtime.Unix(), j.below.dirs, j.below.links, key})
+	text, err := json.Marshal([]any{"builder/layer/3", layerMediaType, j.mtime.Unix(), j.below.dirs, j.below.links, key})
 	if err != nil {
 		return nil, err
 	}

@@ -64,6 +64,19 @@ func TestLayersAboveDebian(t *testing.T) {
 	}
 }
 
+func TestLayerForOtherArchitecture(t *testing.T) {
+	r := debianRecipe(t, newArchive(t), map[string]string{"usr/sbin/tool*": "elf"})
+	r.Layers[0].Debian.Arches = []string{"no-such"}
+	if _, err := Build(context.Background(), newStore(t), r, hostPlatform); !errors.Is(err, ErrRecipe) {
+		t.Errorf("an image without layers: %v", err)
+	}
+	writeFiles(t, r.Dir, map[string]string{"rootfs/own": "o"})
+	r.Layers = append(r.Layers, Layer{Files: &Files{"rootfs"}})
+	if b := mustBuild(t, newStore(t), r, hostPlatform); len(b.layers) != 1 || b.layers[0]["own"] == "" {
+		t.Errorf("layers %v, want the files only", b.layers)
+	}
+}
+
 func TestHardLinks(t *testing.T) {
 	tr := newTree()
 	defer tr.Close()
@@ -78,6 +91,23 @@ func TestHardLinks(t *testing.T) {
 	entries, _, _ := readLayer(t, j.store, s.Blob)
 	if entries["usr/a"] != "0 755 content" || entries["usr/z"] != "1 755 usr/a" {
 		t.Errorf("entries %v", entries)
+	}
+}
+
+func TestDirectoriesOfTwoLayers(t *testing.T) {
+	s := newStore(t)
+	j := &job{store: s, mtime: mustEpoch(t), below: below{dirs: map[string]bool{"a": true, "b": true}}}
+	tr := newTree()
+	tr.add("a", directory(0o755))
+	tr.add("b", directory(0o1777))
+	tr.add("c", directory(0o755))
+	done, err := j.write(context.Background(), tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, _ := readLayer(t, s, done.Blob)
+	if want := map[string]string{"b/": "5 1777 ", "c/": "5 755 "}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -184,7 +184,7 @@ func compiler(arch string) (string, error) {
 	cc, err := exec.LookPath(gnu + "-gcc")
 	if err != nil {
 		return "", fmt.Errorf("no C compiler for %s: install gcc-%s and libc6-dev-%s-cross: %w",
-			arch, strings.ReplaceAll(gnu, "_", "-"), arch, err)
+			arch, strings.ReplaceAll(gnu, "_", "-"), debianArch(arch), err)
 	}
 	return cc, nil
 }

@@ -17,8 +17,12 @@ import (
 // layerMediaType is what layers are stored as; newCompressor must fit.
 const layerMediaType = ocispec.MediaTypeImageLayerZstd
 
+// window is how far back a layer refers to itself. Whoever reads it needs that
+// much memory, and a larger one would hardly make it smaller.
+const window = 1 << 20
+
 func newCompressor(w io.Writer) (io.WriteCloser, error) {
-	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window))
 }
 
 // stored is a layer in the store, and what later layers must know of it.
@@ -32,7 +36,7 @@ type stored struct {
 }
 
 // writeLayer writes t as a compressed tar to the store, without the
-// directories that lower layers made.
+// directories that lower layers made, unless they get another mode or owner.
 func writeLayer(ctx context.Context, s *content.Store, t *tree, made map[string]bool, mtime time.Time) (*stored, error) {
 	if err := t.addParents(); err != nil {
 		return nil, err
@@ -68,7 +72,7 @@ func writeTar(ctx context.Context, w io.Writer, t *tree, made map[string]bool, m
 		}
 		n := t.entries[name]
 		if n.typeflag == tar.TypeDir {
-			if made[name] {
+			if made[name] && n.plain() {
 				continue
 			}
 			out.Dirs = append(out.Dirs, name)

@@ -74,9 +74,11 @@ func resolveAll(ctx context.Context, r Recipe, arches []string) (*lockFile, erro
 	return lock, nil
 }
 
-// request returns what a layer needs of the lock, if anything.
+// request returns what a layer needs of the lock for an architecture, if anything.
 func (l *Layer) request(arch string) (request, bool) {
 	switch {
+	case !l.isFor(arch):
+		return request{}, false
 	case l.Debian != nil:
 		return l.Debian.request(), true
 	case l.Kernel != nil && l.Kernel.Packages[arch] != "":

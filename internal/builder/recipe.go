@@ -3,6 +3,7 @@ package builder
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -74,6 +75,13 @@ type Debian struct {
 	// Exclude are patterns as of path.Match, compared with a path and each of
 	// its parents: a match leaves out all below.
 	Exclude []string `yaml:"exclude,omitempty" json:"exclude,omitempty"`
+	// Arches are the architectures whose images have the layer; none means all.
+	Arches []string `yaml:"arches,omitempty" json:"arches,omitempty"`
+}
+
+// isFor tells whether images for arch have the layer.
+func (l *Layer) isFor(arch string) bool {
+	return l.Debian == nil || len(l.Debian.Arches) == 0 || slices.Contains(l.Debian.Arches, arch)
 }
 
 // WithDependencies tells the effective value of Dependencies.

@@ -35,6 +35,9 @@ func (t *tree) Close() error { return t.spool.Close() }
 
 func directory(mode int64) *node { return &node{typeflag: tar.TypeDir, mode: mode} }
 
+// plain tells whether a directory is as those made for want of anything better.
+func (n *node) plain() bool { return n.mode == 0o755 && n.uid == 0 && n.gid == 0 }
+
 func symlink(target string) *node {
 	return &node{typeflag: tar.TypeSymlink, mode: 0o777, linkname: target}
 }

@@ -7,6 +7,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Change is one file of the work tree that differs from HEAD.
@@ -72,17 +74,23 @@ func scope(name string) string {
 	return name
 }
 
+// diff asks for tracked and for untracked files at the same time.
 func (r *Repository) diff(ctx context.Context, dir string) ([]Change, error) {
-	out, err := run(ctx, r.top, "diff", "--no-ext-diff", "--no-renames", "--raw", "-z", Head, "--", dir)
-	if err != nil {
+	var tracked, untracked string
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		tracked, err = run(ctx, r.top, "diff", "--no-ext-diff", "--no-renames", "--raw", "-z", Head, "--", dir)
+		return err
+	})
+	g.Go(func() (err error) {
+		untracked, err = run(ctx, r.top, "ls-files", "-z", "--others", "--exclude-standard", "--", dir)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	changes, err := r.parseRaw(records(out))
-	if err != nil {
-		return nil, err
-	}
-	out, err = run(ctx, r.top, "ls-files", "-z", "--others", "--exclude-standard", "--", dir)
-	for _, f := range r.absolute(records(out)) {
+	changes, err := r.parseRaw(records(tracked))
+	for _, f := range r.absolute(records(untracked)) {
 		changes = append(changes, Change{Path: f, Status: "?"})
 	}
 	return changes, err

@@ -17,7 +17,7 @@ import (
 const (
 	// memoryBudget is how much decompressed content one call of Flatten keeps
 	// in memory for its second pass.
-	memoryBudget = 32 << 20
+	memoryBudget = 8 << 20
 	chunkSize    = 256 << 10
 	// maxWindow is the most memory a zstd frame may ask for, that of --long.
 	maxWindow = 128 << 20

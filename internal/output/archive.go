@@ -12,9 +12,13 @@ import (
 	"github.com/linuxkit/linuxkit/internal/rootfs"
 )
 
+// window is how far back an archive refers to itself. The guest needs that much
+// memory to unpack it.
+const window = 1 << 20
+
 // archiveVersion is part of the keys of encoded segments. It changes when the
 // same entries are encoded in another way.
-const archiveVersion = 1
+const archiveVersion = 2
 
 // kindNeeded marks a directory in a list of paths that an archive supposes but
 // does not hold. The other kinds are those of [rootfs.Kind].
@@ -36,7 +40,7 @@ func newEncoder(w io.Writer, c codec) (*encoder, error) {
 
 func newCompressor(w io.Writer, c codec) (io.WriteCloser, error) {
 	if c == zstdCodec {
-		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window))
 	}
 	return newGzipWriter(w)
 }

@@ -26,6 +26,7 @@ func main() {
 	case clientName:
 		err = app.New().Run(ctx, os.Args)
 	default:
+		go systemLogs.watch(ctx)
 		err = command.App().Run(ctx, os.Args)
 	}
 	if err != nil {

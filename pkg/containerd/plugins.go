@@ -1,5 +1,6 @@
 package main
 
+// The plugins of the daemon.
 import (
 	_ "github.com/containerd/containerd/api/types/runc/options"
 	_ "github.com/containerd/containerd/v2/core/runtime/v2"

@@ -113,8 +113,7 @@ func boot(ctx context.Context, name string, mb int, console io.Writer, args []st
 	ended := make(chan error, 1)
 	go func() {
 		c := qemu.Config{Image: image, Accel: "tcg", MemMB: mb, Args: args, Publish: publish}
-		in, _ := io.Pipe()
-		ended <- qemu.Run(ctx, c, qemu.Stdio{In: in, Out: console, Err: console, Force: force})
+		ended <- qemu.Run(ctx, c, qemu.Stdio{Out: console, Err: console, Force: force})
 	}()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()

@@ -35,14 +35,16 @@ type Container struct {
 	// Step is called with what is done next. It may be nil.
 	Step func(string)
 
+	// program and groups are Program and cgroupsOf outside of tests.
 	program string
+	groups  func(pid int) cgroups
 }
 
 // Run creates and starts the container, waits for its end and removes what runc
 // keeps about it. The status of the container is no error.
 func (c *Container) Run() error {
 	if c.program == "" {
-		c.program = Program
+		c.program, c.groups = Program, cgroupsOf
 	}
 	if c.Step == nil {
 		c.Step = func(string) {}
@@ -89,7 +91,7 @@ func (c *Container) runInSteps(private bool) error {
 		reap(pid)
 		return err
 	}
-	groups := cgroupsOf(pid)
+	groups := c.groups(pid)
 	c.Step("waiting for completion")
 	reap(pid)
 	if !private && groups.populated() {

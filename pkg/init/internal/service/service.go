@@ -46,11 +46,16 @@ func Main(argv []string, stdout, stderr *os.File) int {
 	if err == nil {
 		return 0
 	}
-	// Most systems have no volumes; the status says it, as it always did.
-	if !errors.Is(err, errUsage) && !errors.Is(err, volumes.ErrNone) {
+	if !told(err) {
 		c.complain(err)
 	}
 	return 1
+}
+
+// told says that the status is enough. Usage and failed containers have been
+// reported, and most systems have no volumes.
+func told(err error) bool {
+	return errors.Is(err, errUsage) || err == stage.ErrFailed || errors.Is(err, volumes.ErrNone)
 }
 
 func (c *command) complain(err error) { _, _ = fmt.Fprintf(c.stderr, "%s: %v\n", c.name, err) }
@@ -90,6 +95,8 @@ func (c *command) byName(path string, show func()) error {
 		return stage.Onboot(c.stdout, c.stderr).Run()
 	case "onshutdown":
 		return stage.Onshutdown(c.stdout, c.stderr).Run()
+	case "shutdown.d":
+		return c.manager(c.flags("", nil)).StopAll()
 	case "containerd":
 		return c.systemInit(nil)
 	}
@@ -100,7 +107,7 @@ func (c *command) byName(path string, show func()) error {
 // role finds the first of the known words in the path the program was started
 // with.
 func role(path string) string {
-	for _, word := range []string{"volumes", "onboot", "onshutdown", "containerd"} {
+	for _, word := range []string{"volumes", "onboot", "onshutdown", "shutdown.d", "containerd"} {
 		if strings.Contains(path, word) {
 			return word
 		}

@@ -69,10 +69,13 @@ func (s *Stage) Run() error {
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
 	s.sayCgroups()
-	r := &run{Stage: s, scratch: scratch, log: streams.Choose(s.Logs, s.Link)}
+	r := &run{Stage: s, scratch: scratch, log: streams.Choose(s.Logs, s.Link), execute: (*runc.Container).Run}
 	r.debug, r.console = line.Has("linuxkit.runc_debug=1"), line.Has("linuxkit.runc_console=1")
 	err = r.all(entries)
-	return errors.Join(err, r.log.Close())
+	if closeErr := r.log.Close(); closeErr != nil {
+		s.complain("%s: make the logs easy to find: %v", s.Kind, closeErr)
+	}
+	return err
 }
 
 func (s *Stage) sayCgroups() {
@@ -97,6 +100,7 @@ type run struct {
 	scratch        string
 	log            streams.Log
 	debug, console bool
+	execute        func(*runc.Container) error
 }
 
 func (r *run) all(entries []os.DirEntry) error {
@@ -162,7 +166,7 @@ func (r *run) container(name, dir string, rt *bundle.Runtime, out, errs *os.File
 	if rt.NeedsProcess() {
 		c.Prepare = func(pid int) error { return rt.PrepareProcess(pid, r.Stderr) }
 	}
-	err := c.Run()
+	err := r.execute(&c)
 	c.Step("complete")
 	return err
 }

@@ -1,0 +1,86 @@
+package erofs
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/linuxkit/linuxkit/internal/format/fsimage/fsimagetest"
+)
+
+func TestSuite(t *testing.T) {
+	s := fsimagetest.Suite{
+		Type: "erofs", Precision: time.Nanosecond, System: true, Usual: "lz4", Judge: judge,
+		Variants: map[string]func(io.WriterAt, int) fsimagetest.Writer{
+			"lz4":      variant(Options{}),
+			"lz4 4k":   variant(Options{ClusterSize: 4 << 10, Level: 3}),
+			"lz4 256k": variant(Options{ClusterSize: 256 << 10, Level: 12}),
+			"zstd":     variant(Options{Compression: Zstd}),
+			"zstd 4k":  variant(Options{Compression: Zstd, ClusterSize: 4 << 10, Level: 1}),
+			"none":     variant(Options{Compression: None}),
+		},
+	}
+	s.Run(t)
+	s.Usual = "none"
+	t.Run("none", s.RunUsual)
+	s.Usual = "zstd"
+	t.Run("memory of zstd", s.Memory)
+}
+
+func variant(o Options) func(io.WriterAt, int) fsimagetest.Writer {
+	return func(w io.WriterAt, workers int) fsimagetest.Writer {
+		o := o
+		o.Time, o.Workers = fsimagetest.Time, workers
+		return NewWriter(w, o)
+	}
+}
+
+// judge compares the tree with what fsck.erofs extracts.
+func judge(t *testing.T, variant, image string, want map[string]fsimagetest.Record) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can extract devices and owners")
+	}
+	if _, err := exec.LookPath("fsck.erofs"); err != nil {
+		t.Skip("needs fsck.erofs of erofs-utils")
+	}
+	if variant != "lz4" && variant != "lz4 4k" && variant != "lz4 256k" {
+		t.Skip("fsck.erofs before 1.8 knows neither zstd nor files with holes")
+	}
+	dir := filepath.Join(t.TempDir(), "tree")
+	if out, err := exec.Command("fsck.erofs", "--extract="+dir, image).CombinedOutput(); err != nil {
+		t.Fatalf("fsck.erofs: %v\n%s", err, out)
+	}
+	got, err := fsimagetest.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(extractable(want), extractable(got)); diff != "" {
+		t.Errorf("the tree differs (-want +got):\n%.4000s", diff)
+	}
+}
+
+// extractable leaves out what fsck.erofs does not extract.
+func extractable(tree map[string]fsimagetest.Record) map[string]fsimagetest.Record {
+	for name, r := range tree {
+		r.Mode &^= 0o7000
+		r.Xattrs, r.Links, r.First = "", 0, ""
+		tree[name] = r
+	}
+	return tree
+}
+
+func TestOptions(t *testing.T) {
+	for _, o := range []Options{
+		{Compression: "lzma"}, {ClusterSize: 5000}, {ClusterSize: 512 << 10}, {ClusterSize: 2048},
+		{Level: 13}, {Level: -1}, {Compression: Zstd, Level: 23}, {Label: "longer than sixteen"},
+	} {
+		w := NewWriter(nil, o)
+		if err := w.Close(); err == nil {
+			t.Errorf("%+v is taken", o)
+		}
+	}
+}
