@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	imagepkg "github.com/linuxkit/linuxkit/internal/image"
 )
 
 const (
@@ -72,6 +73,7 @@ func replaceIndex(ctx context.Context, s *content.Store, ref string, image ocisp
 	if err != nil {
 		return err
 	}
+	desc.Annotations = map[string]string{imagepkg.AnnotationBuilt: "true"}
 	return s.Tag(ctx, ref, desc)
 }
 

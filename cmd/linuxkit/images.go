@@ -23,5 +23,5 @@ func (a *app) resolver(local *pkglib.Local, pull bool) (*image.Resolver, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &image.Resolver{Store: store, Remote: remote, Pull: pull, Build: local.Build}, nil
+	return &image.Resolver{Store: store, Remote: remote, Pull: pull, Build: local.Build, Check: a.check(store, remote)}, nil
 }

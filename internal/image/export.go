@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/layer"
+	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
@@ -149,7 +150,9 @@ func (a *archive) blob(ctx context.Context, name string, d ocispec.Descriptor) {
 		return
 	}
 	defer r.Close()
-	a.content(name, d.Size, r)
+	task := progress.From(ctx).Task("export "+d.Digest.String(), d.Size)
+	a.content(name, d.Size, counted{r, task})
+	task.Done(a.err)
 }
 
 func (a *archive) close(what string) error {
