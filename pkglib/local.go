@@ -88,6 +88,9 @@ func (l *Local) build(ctx context.Context, p Pkg, key string, platform ocispec.P
 		return nil
 	}
 	progress.Infof(ctx, "Building package %s", p.Tag())
+	if err := p.ProcessBuildArgs(ctx); err != nil {
+		return err
+	}
 	opts := append([]BuildOpt{}, l.opts...)
 	if err := p.Build(ctx, append(opts, WithBuildPlatforms(platform.OS+"/"+archOf(platform)))...); err != nil {
 		return err

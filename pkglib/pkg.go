@@ -42,6 +42,7 @@ type PkglibConfig struct {
 type Pkg struct {
 	info       PkgInfo
 	dir        string // absolute
+	yml        string // path of the build.yml
 	hash, tag  string
 	commitHash string
 	dirty      bool
@@ -77,7 +78,7 @@ func load(ctx context.Context, cfg PkglibConfig, repos *git.Cache, path string) 
 	if err := info.override(cfg); err != nil {
 		return Pkg{}, fmt.Errorf("package %s: %w", dir, err)
 	}
-	p := Pkg{info: info, dir: dir, commitHash: cfg.HashCommit}
+	p := Pkg{info: info, dir: dir, yml: yml, commitHash: cfg.HashCommit}
 	if err := p.complete(ctx, cfg, repos); err != nil {
 		return Pkg{}, fmt.Errorf("%s: %w", yml, err)
 	}

@@ -81,7 +81,7 @@ func checkLibraries(t *testing.T, s *content.Store, r Recipe, arch string) {
 		t.Fatal(err)
 	}
 	var m ocispec.Manifest
-	readJSON(t, s, desc, &m)
+	readJSON(t, s, desc[0], &m)
 	have, links, needed := map[string]bool{}, map[string]string{}, map[string]string{}
 	for _, l := range m.Layers {
 		scan(t, s, l, func(h *tar.Header, data []byte) {

@@ -27,6 +27,8 @@ type PushOptions struct {
 	ArchTags bool
 	// Override pushes even if the name exists in the registry.
 	Override bool
+	// Replace replaces an index of the registry instead of extending it.
+	Replace bool
 	// Say receives the lines that tell what happens; nil discards them.
 	Say func(line string)
 }
@@ -115,7 +117,7 @@ func (p *push) image(ctx context.Context, own document, theirs digest.Digest) er
 
 func (p *push) index(ctx context.Context, own, theirs document) error {
 	next, changed := own, true
-	if content.IsIndex(theirs.desc.MediaType) && theirs.desc.Digest != own.desc.Digest {
+	if !p.opts.Replace && content.IsIndex(theirs.desc.MediaType) && theirs.desc.Digest != own.desc.Digest {
 		var err error
 		if next.data, changed, err = image.MergeIndex(theirs.data, own.data); err != nil {
 			return err
