@@ -30,7 +30,7 @@ type buildOptions struct {
 	name       string
 	out        string
 	pull       bool
-	noSBOM     bool
+	sbom       sbomOptions
 }
 
 func newBuildCmd(a *app) *cobra.Command {
@@ -46,7 +46,8 @@ Formats: ` + strings.Join(output.Names(), " ") + `.
 The default is kernel+initrd, or tar if an output file is given.`,
 		Example: `  linuxkit build linuxkit.yml
   linuxkit build --arch arm64 --dir out base.yml site.yml
-  linuxkit build --format tar -o - linuxkit.yml | tar t`,
+  linuxkit build --format tar -o - linuxkit.yml | tar t
+  linuxkit build --sbom-file linuxkit.spdx.json linuxkit.yml`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(cmd, args); err != nil {
@@ -71,7 +72,7 @@ func (o *buildOptions) register(cmd *cobra.Command) {
 	flags.StringVarP(&o.out, "output", "o", "", "write one format to this file, or to standard output if it is -")
 	flags.StringVar(&o.out, "o", "", "same as --output")
 	flags.BoolVar(&o.pull, "pull", false, "ask the registry for every image even if it is in the cache")
-	flags.BoolVar(&o.noSBOM, "no-sbom", false, "neither collect nor write an SBOM")
+	o.sbom.register(cmd)
 	_ = flags.MarkHidden("o")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(output.Names(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions(architectures, cobra.ShellCompDirectiveNoFileComp))
@@ -93,6 +94,9 @@ func architecture(name string) string {
 // check completes the options and finds those that contradict each other.
 func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 	o.arch = architecture(o.arch)
+	if err := o.sbom.check(); err != nil {
+		return err
+	}
 	if len(o.formats) == 0 {
 		o.formats = []string{"kernel+initrd"}
 		if o.out != "" {
@@ -169,9 +173,20 @@ func (a *app) build(ctx context.Context, files []string, o buildOptions) (string
 	if err != nil {
 		return "", err
 	}
-	return o.write(ctx, sys, output.Options{
+	doc, err := o.sbom.add(ctx, sys)
+	if err != nil {
+		return "", err
+	}
+	if doc != nil {
+		defer doc.Close()
+	}
+	prefix, err := o.write(ctx, sys, output.Options{
 		Dir: o.dir, Name: o.name, Cache: images.Store.Derived(), DecompressKernel: o.decompress,
 	}, a.stdout)
+	if err != nil {
+		return "", err
+	}
+	return prefix, o.sbom.writeFile(doc)
 }
 
 // write makes all formats of the system.

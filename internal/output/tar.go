@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/linuxkit/linuxkit/internal/progress"
@@ -21,10 +22,17 @@ const (
 
 func writeDocker(ctx context.Context, b *build, w io.Writer) error {
 	t := newTarWriter(w)
-	if err := t.system(ctx, b); err != nil {
+	tree, about := b.Segments, []*rootfs.Segment(nil)
+	if i := slices.IndexFunc(tree, func(s *rootfs.Segment) bool { return s.Source == "" }); i >= 0 {
+		tree, about = tree[:i], tree[i:]
+	}
+	if err := t.system(ctx, b, tree); err != nil {
 		return err
 	}
 	if err := t.file("Dockerfile", 0o644, int64(len(dockerfile)), strings.NewReader(dockerfile)); err != nil {
+		return err
+	}
+	if err := t.segments(ctx, about); err != nil {
 		return err
 	}
 	return t.w.Close()
@@ -32,7 +40,7 @@ func writeDocker(ctx context.Context, b *build, w io.Writer) error {
 
 func writeTar(ctx context.Context, b *build, w io.Writer) error {
 	t := newTarWriter(w)
-	if err := t.system(ctx, b); err != nil {
+	if err := t.system(ctx, b, b.Segments); err != nil {
 		return err
 	}
 	return t.w.Close()
@@ -49,13 +57,17 @@ type tarWriter struct {
 
 func newTarWriter(w io.Writer) *tarWriter { return &tarWriter{w: tar.NewWriter(w)} }
 
-func (t *tarWriter) system(ctx context.Context, b *build) error {
+func (t *tarWriter) system(ctx context.Context, b *build, segments []*rootfs.Segment) error {
 	if b.HasKernel {
 		if err := t.boot(ctx, b); err != nil {
 			return err
 		}
 	}
-	for _, s := range b.Segments {
+	return t.segments(ctx, segments)
+}
+
+func (t *tarWriter) segments(ctx context.Context, segments []*rootfs.Segment) error {
+	for _, s := range segments {
 		if s.Title != "" {
 			progress.Infof(ctx, "%s", s.Title)
 		}
@@ -69,7 +81,13 @@ func (t *tarWriter) system(ctx context.Context, b *build) error {
 	return nil
 }
 
+// from sets the records that say where the entries that follow come from;
+// without source they have none.
 func (t *tarWriter) from(source, location string) {
+	if source == "" {
+		t.records = map[string]string{}
+		return
+	}
 	t.records = map[string]string{recordSource: source, recordLocation: location}
 }
 

@@ -29,7 +29,7 @@ func Plan(ctx context.Context, cfg *config.Config, opts Options) (*System, error
 	if err := p.resolve(ctx); err != nil {
 		return nil, err
 	}
-	sys := &System{}
+	sys := &p.sys
 	// 2. Kernel and init images, which share the root.
 	if err := p.planRoot(ctx, sys); err != nil {
 		return nil, err
@@ -67,6 +67,12 @@ type planner struct {
 	// lowers maps the reference of a container image to the directory that
 	// holds its files: an image is laid down once.
 	lowers map[string]string
+	sys    System
+}
+
+// unpacked notes that the files of an image become part of the tree.
+func (p *planner) unpacked(img *image.Image, location, prefix string) {
+	p.sys.Unpacked = append(p.sys.Unpacked, Unpacked{img, location, prefix})
 }
 
 func (p *planner) add(sys *System) func([]*Segment, error) error {
@@ -83,6 +89,7 @@ func (p *planner) planRoot(ctx context.Context, sys *System) error {
 			return err
 		}
 		addKernel(sys, p.cfg.Kernel, img)
+		p.unpacked(img, kernelLocation, "")
 	}
 	var images []*image.Image
 	var segments []*Segment
@@ -91,7 +98,9 @@ func (p *planner) planRoot(ctx context.Context, sys *System) error {
 		if err != nil {
 			return err
 		}
-		s := imageSegment(img, fmt.Sprintf("init[%d]", i), "", useRoot)
+		location := fmt.Sprintf("init[%d]", i)
+		p.unpacked(img, location, "")
+		s := imageSegment(img, location, "", useRoot)
 		s.Title = "Process init image: " + img.Ref
 		images, segments = append(images, img), append(segments, s)
 	}
