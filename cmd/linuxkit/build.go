@@ -31,6 +31,7 @@ type buildOptions struct {
 	out        string
 	pull       bool
 	sbom       sbomOptions
+	lock       lockOptions
 }
 
 func newBuildCmd(a *app) *cobra.Command {
@@ -73,6 +74,7 @@ func (o *buildOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.out, "o", "", "same as --output")
 	flags.BoolVar(&o.pull, "pull", false, "ask the registry for every image even if it is in the cache")
 	o.sbom.register(cmd)
+	o.lock.register(cmd)
 	_ = flags.MarkHidden("o")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(output.Names(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions(architectures, cobra.ShellCompDirectiveNoFileComp))
@@ -94,7 +96,7 @@ func architecture(name string) string {
 // check completes the options and finds those that contradict each other.
 func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 	o.arch = architecture(o.arch)
-	if err := o.sbom.check(); err != nil {
+	if err := errors.Join(o.sbom.check(), o.lock.check()); err != nil {
 		return err
 	}
 	if len(o.formats) == 0 {
@@ -166,6 +168,10 @@ func (a *app) build(ctx context.Context, files []string, o buildOptions) (string
 	if err != nil {
 		return "", err
 	}
+	saveLock, err := o.lock.apply(images)
+	if err != nil {
+		return "", err
+	}
 	sys, err := rootfs.Plan(ctx, cfg, rootfs.Options{
 		Platform: ocispec.Platform{OS: "linux", Architecture: o.arch},
 		Images:   images,
@@ -186,7 +192,10 @@ func (a *app) build(ctx context.Context, files []string, o buildOptions) (string
 	if err != nil {
 		return "", err
 	}
-	return prefix, o.sbom.writeFile(doc)
+	if err := o.sbom.writeFile(doc); err != nil {
+		return "", err
+	}
+	return prefix, saveLock(ctx)
 }
 
 // write makes all formats of the system.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
@@ -43,6 +44,8 @@ type Found struct {
 	// Root is what the name stands for, Manifest the image of one platform;
 	// they are equal for an image without index and for a whole layout.
 	Root, Manifest ocispec.Descriptor
+	// Platform is the one that was asked for, empty for a whole layout.
+	Platform ocispec.Platform
 	// Built says that this program built the image on this machine.
 	Built bool
 }
@@ -68,6 +71,9 @@ type Resolver struct {
 	// Check decides whether an image may be used, wherever it was found; its
 	// error is final. It may be nil.
 	Check func(ctx context.Context, f Found) error
+	// Pin returns the digest that an image must have, "" if it may have any;
+	// its error is final. It may be nil.
+	Pin func(ref string) (digest.Digest, error)
 
 	mu          sync.Mutex
 	unreachable map[string]error // by host, for the life of the resolver
@@ -88,7 +94,7 @@ func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*
 		}
 		root, err := place.Find(ctx, ref, p)
 		if err == nil {
-			err = open(root)
+			err = r.openPlace(ref, root, open)
 		}
 		if err == nil {
 			return img, nil
@@ -104,11 +110,23 @@ func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*
 	return img, nil
 }
 
+// openPlace opens what a place has, unless another image is wanted.
+func (r *Resolver) openPlace(ref string, root ocispec.Descriptor, open func(ocispec.Descriptor) error) error {
+	want, err := r.pinned(ref)
+	if err != nil {
+		return err
+	}
+	if want != "" && want != root.Digest {
+		return fmt.Errorf("image %s: %w: %s is wanted and %s was found", ref, content.ErrNotFound, want, root.Digest)
+	}
+	return open(root)
+}
+
 func (r *Resolver) check(ctx context.Context, ref string, root, manifest ocispec.Descriptor, p ocispec.Platform) error {
 	if r.Check == nil {
 		return nil
 	}
-	return r.Check(ctx, Found{Ref: ref, Root: root, Manifest: manifest, Built: r.builtHere(ctx, ref, manifest, p)})
+	return r.Check(ctx, Found{Ref: ref, Root: root, Manifest: manifest, Platform: p, Built: r.builtHere(ctx, ref, manifest, p)})
 }
 
 // builtHere tells whether the cache says so of the name that the image has by
@@ -127,8 +145,8 @@ func (r *Resolver) builtHere(ctx context.Context, ref string, manifest ocispec.D
 	return false
 }
 
-// find looks for ref in one place after the other until open succeeds.
-func (r *Resolver) find(ctx context.Context, ref string, platforms []ocispec.Platform, open func(root ocispec.Descriptor) error) error {
+// findNamed looks for what ref stands for now.
+func (r *Resolver) findNamed(ctx context.Context, ref string, platforms []ocispec.Platform, open func(root ocispec.Descriptor) error) error {
 	if r.Pull {
 		return r.pullAndOpen(ctx, ref, platforms, 0, open)
 	}
@@ -136,11 +154,7 @@ func (r *Resolver) find(ctx context.Context, ref string, platforms []ocispec.Pla
 	if cached == nil || !elsewhere(cached) {
 		return cached
 	}
-	patience := time.Duration(0)
-	if r.Build != nil {
-		patience = shortPatience
-	}
-	remote := r.pullAndOpen(ctx, ref, platforms, patience, open)
+	remote := r.pullAndOpen(ctx, ref, platforms, r.patience(), open)
 	if remote == nil || ctx.Err() != nil {
 		return remote
 	}
@@ -157,6 +171,14 @@ func (r *Resolver) find(ctx context.Context, ref string, platforms []ocispec.Pla
 		}
 	}
 	return notFound(cached, remote)
+}
+
+// patience is how long a registry is waited for.
+func (r *Resolver) patience() time.Duration {
+	if r.Build == nil {
+		return 0
+	}
+	return shortPatience
 }
 
 func (r *Resolver) openCached(ctx context.Context, ref string, open func(ocispec.Descriptor) error) error {
