@@ -16,6 +16,9 @@ import (
 	"github.com/linuxkit/linuxkit/internal/sbom"
 )
 
+// sbomName is what the bill of materials is called in the tree.
+const sbomName = "sbom.spdx.json"
+
 // sbomOptions are the flags of build about the bill of materials.
 type sbomOptions struct {
 	off         bool
@@ -27,7 +30,7 @@ type sbomOptions struct {
 func (o *sbomOptions) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&o.off, "no-sbom", false, "neither collect nor write an SBOM")
-	flags.StringVar(&o.name, "sbom-output", "sbom.spdx.json", "name of the SBOM in the tree")
+	flags.StringVar(&o.name, "sbom-output", sbomName, "name of the SBOM in the tree")
 	flags.StringVar(&o.file, "sbom-file", "", "write the SBOM to this file, too")
 	flags.BoolVar(&o.currentTime, "sbom-current-time", false, "date the SBOM now (default $SOURCE_DATE_EPOCH, else a fixed time)")
 }
