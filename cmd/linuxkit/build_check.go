@@ -36,11 +36,13 @@ func (p *project) again(ctx context.Context, names []string) error {
 	if p.options.out != "" {
 		second.options.out = filepath.Join(dir, filepath.Base(p.options.out))
 	}
-	if err := second.plan(ctx); err != nil {
+	// All that there is to be told was told the first time.
+	silent := progress.With(ctx, progress.Discard)
+	if err := second.plan(silent); err != nil {
 		return err
 	}
 	defer second.close()
-	others, err := second.write(ctx, io.Discard)
+	others, err := second.write(silent, io.Discard)
 	if err != nil {
 		return err
 	}
