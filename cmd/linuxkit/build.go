@@ -26,6 +26,7 @@ type buildOptions struct {
 	sbom       sbomOptions
 	lock       lockOptions
 	twice      bool
+	inputTar   string
 }
 
 func newBuildCmd(a *app) *cobra.Command {
@@ -75,6 +76,7 @@ func (o *buildOptions) register(cmd *cobra.Command) {
 	flags.BoolVar(&o.pull, "pull", false, "ask the registry for every image even if it is in the cache")
 	o.sbom.register(cmd)
 	o.lock.register(cmd)
+	flags.StringVar(&o.inputTar, "input-tar", "", "take from this earlier tar what would have to be pulled otherwise")
 	flags.BoolVar(&o.twice, "check", false, "build twice and fail if the results differ")
 	_ = flags.MarkHidden("o")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(output.Names(), cobra.ShellCompDirectiveNoFileComp))
@@ -118,13 +120,15 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 	if o.out == "-" && o.twice {
 		return errors.New("--check compares files; it cannot be combined with --output -")
 	}
-	if o.out != "" {
-		return o.checkOut(cmd)
-	}
-	if o.name == "" {
+	if o.out == "" && o.name == "" {
 		o.name = baseName(args[len(args)-1])
 	}
-	return nil
+	if o.out != "" {
+		if err := o.checkOut(cmd); err != nil {
+			return err
+		}
+	}
+	return o.checkInputTar()
 }
 
 func (o *buildOptions) checkOut(cmd *cobra.Command) error {

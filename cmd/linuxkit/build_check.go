@@ -41,7 +41,7 @@ func (p *project) again(ctx context.Context, names []string) error {
 	if err := second.plan(silent); err != nil {
 		return err
 	}
-	defer second.close()
+	defer second.closeBOM()
 	others, err := second.write(silent, io.Discard)
 	if err != nil {
 		return err

@@ -32,10 +32,10 @@ func (a *app) build(ctx context.Context, files []string, o buildOptions) (string
 		_, err = fmt.Fprintf(a.stdout, "%s\n", text)
 		return "", err
 	}
+	defer p.close()
 	if err := p.plan(ctx); err != nil {
 		return "", err
 	}
-	defer p.close()
 	names, err := p.write(ctx, a.stdout)
 	if err != nil {
 		return "", err
@@ -61,6 +61,9 @@ type project struct {
 	images   *image.Resolver
 	saveLock func(context.Context) error
 
+	// reuse is nil if there is no input tar.
+	reuse *reuse
+
 	sys *rootfs.System
 	// bom is nil if there is to be none.
 	bom *sbom.Document
@@ -82,17 +85,24 @@ func (a *app) prepare(ctx context.Context, files []string, o buildOptions) (*pro
 	if p.images, err = a.resolver(local, o.pull); err != nil {
 		return nil, err
 	}
-	p.saveLock, err = o.lock.apply(p.images)
+	if p.saveLock, err = o.lock.apply(p.images); err != nil {
+		return nil, err
+	}
+	p.reuse, err = a.newReuse(ctx, o, p.images)
 	p.out = output.Options{Dir: o.dir, Name: o.name, Cache: p.images.Store.Derived(), DecompressKernel: o.decompress}
 	return p, err
 }
 
 // plan finds the images and says what the system consists of.
 func (p *project) plan(ctx context.Context) (err error) {
-	p.sys, err = rootfs.Plan(ctx, p.cfg, rootfs.Options{
+	opts := rootfs.Options{
 		Platform: ocispec.Platform{OS: "linux", Architecture: p.options.arch},
 		Images:   p.images,
-	})
+	}
+	if p.reuse != nil {
+		opts.Reuse = p.reuse.Reuse
+	}
+	p.sys, err = rootfs.Plan(ctx, p.cfg, opts)
 	if err != nil {
 		return err
 	}
@@ -101,6 +111,13 @@ func (p *project) plan(ctx context.Context) (err error) {
 }
 
 func (p *project) close() {
+	if p.reuse != nil {
+		p.reuse.close()
+	}
+	p.closeBOM()
+}
+
+func (p *project) closeBOM() {
 	if p.bom != nil {
 		p.bom.Close()
 	}

@@ -82,10 +82,10 @@ func (a *app) openTree(ctx context.Context, arch string, args []string) (*inspec
 	if err != nil {
 		return nil, err
 	}
+	defer p.close()
 	if err := p.plan(ctx); err != nil {
 		return nil, err
 	}
-	defer p.close()
 	return inspect.Plan(ctx, strings.Join(args, " "), p.sys)
 }
 

@@ -108,11 +108,16 @@ func (a *app) setup(cmd *cobra.Command) error {
 
 // registry returns a client for registries that stores what it pulls in s.
 func (a *app) registry(s *content.Store) (*registry.Client, error) {
-	mirrors, err := registry.ParseMirrors(os.Getenv("LINUXKIT_MIRROR"), a.mirrors)
-	if err != nil {
+	return a.client(registry.Options{Store: s})
+}
+
+// client returns a client for registries that knows the global flags.
+func (a *app) client(opts registry.Options) (_ *registry.Client, err error) {
+	if opts.Mirrors, err = registry.ParseMirrors(os.Getenv("LINUXKIT_MIRROR"), a.mirrors); err != nil {
 		return nil, err
 	}
-	return registry.New(registry.Options{Store: s, Mirrors: mirrors, CertFiles: a.certs})
+	opts.CertFiles = a.certs
+	return registry.New(opts)
 }
 
 func defaultCacheDir() string {

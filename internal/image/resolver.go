@@ -62,6 +62,8 @@ type Resolver struct {
 	Remote Remote
 	// Pull asks the registry first and makes its failure final.
 	Pull bool
+	// Bare finds images whose layers are not in the cache, too.
+	Bare bool
 	// Build makes an image that is nowhere else and puts it into the cache.
 	// It returns false if it does not know ref. It may be nil.
 	Build func(ctx context.Context, ref string, p ocispec.Platform) (bool, error)
@@ -82,8 +84,8 @@ type Resolver struct {
 // Image finds the image of one platform.
 func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*Image, error) {
 	var img *Image
-	open := func(root ocispec.Descriptor) (err error) {
-		if img, err = Open(ctx, r.Store, ref, root, p); err != nil {
+	use := func(root ocispec.Descriptor) (err error) {
+		if img, err = open(ctx, r.Store, ref, root, p, r.Bare); err != nil {
 			return err
 		}
 		return r.check(ctx, ref, root, img.Descriptor, p)
@@ -94,7 +96,7 @@ func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*
 		}
 		root, err := place.Find(ctx, ref, p)
 		if err == nil {
-			err = r.openPlace(ref, root, open)
+			err = r.openPlace(ref, root, use)
 		}
 		if err == nil {
 			return img, nil
@@ -104,10 +106,17 @@ func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*
 		}
 		progress.Debugf(ctx, "%v", err)
 	}
-	if err := r.find(ctx, ref, []ocispec.Platform{p}, open); err != nil {
+	if err := r.find(ctx, ref, []ocispec.Platform{p}, use); err != nil {
 		return nil, err
 	}
 	return img, nil
+}
+
+// Cached finds the image of one platform where nothing has to be fetched or
+// built. The error is [content.ErrNotFound], among others, if there is none.
+func (r *Resolver) Cached(ctx context.Context, ref string, p ocispec.Platform) (*Image, error) {
+	local := &Resolver{Store: r.Store, Before: r.Before, Check: r.Check, Pin: r.Pin}
+	return local.Image(ctx, ref, p)
 }
 
 // openPlace opens what a place has, unless another image is wanted.

@@ -18,6 +18,8 @@ const dockerfile = "\nFROM scratch\n\nCOPY . ./\n\nENTRYPOINT [\"/bin/rc.init\"]
 const (
 	recordSource   = "LINUXKIT.source"
 	recordLocation = "LINUXKIT.location"
+	// recordKey is what the entry was made from, for [rootfs.OldTar].
+	recordKey = rootfs.RecordKey
 )
 
 func writeDocker(ctx context.Context, b *build, w io.Writer) error {
@@ -72,7 +74,7 @@ func (t *tarWriter) segments(ctx context.Context, segments []*rootfs.Segment) er
 			progress.Infof(ctx, "%s", s.Title)
 		}
 		t.tree.Begin(s)
-		t.from(s.Source, s.Location)
+		t.from(s.Source, s.Location, s.Key)
 		if err := s.Walk(ctx, &t.tree, t.entry); err != nil {
 			return err
 		}
@@ -83,18 +85,21 @@ func (t *tarWriter) segments(ctx context.Context, segments []*rootfs.Segment) er
 
 // from sets the records that say where the entries that follow come from;
 // without source they have none.
-func (t *tarWriter) from(source, location string) {
+func (t *tarWriter) from(source, location, key string) {
 	if source == "" {
 		t.records = map[string]string{}
 		return
 	}
 	t.records = map[string]string{recordSource: source, recordLocation: location}
+	if key != "" {
+		t.records[recordKey] = key
+	}
 }
 
 // boot writes the boot directory with what boots the system.
 func (t *tarWriter) boot(ctx context.Context, b *build) error {
 	t.tree.Begin(&rootfs.Segment{Source: b.KernelSource, Location: "kernel"})
-	t.from(b.KernelSource, "kernel")
+	t.from(b.KernelSource, "kernel", "")
 	dir := &rootfs.Entry{Header: &tar.Header{
 		Typeflag: tar.TypeDir, Name: "boot", Mode: 0o755, ModTime: rootfs.GeneratedTime,
 	}}
@@ -119,6 +124,7 @@ func (t *tarWriter) boot(ctx context.Context, b *build) error {
 func (t *tarWriter) bootFile(ctx context.Context, b *build, f *rootfs.BootFile) error {
 	name := "boot/" + f.Name
 	if f != b.Kernel || !b.opts.DecompressKernel {
+		t.from(b.KernelSource, "kernel", f.Key)
 		return f.Read(ctx, func(size, mode int64, r io.Reader) error { return t.file(name, mode, size, r) })
 	}
 	return f.Read(ctx, func(_, mode int64, _ io.Reader) error {

@@ -38,6 +38,8 @@ type Segment struct {
 	Title string
 
 	walk func(ctx context.Context, t *Tree, emit Emit) error
+	// image is what the entries are made from; nil for generated ones.
+	image *image.Image
 }
 
 // Walk produces the entries of s in order: directories before what they hold,
@@ -62,6 +64,8 @@ type BootFile struct {
 	Key string
 	// Read calls fn with the size and content of the file.
 	Read func(ctx context.Context, fn func(size, mode int64, r io.Reader) error) error
+
+	image *image.Image
 }
 
 // System is a root filesystem ready to be encoded.
