@@ -56,11 +56,11 @@ func ReadBuildArgFile(ctx context.Context, file string) ([]string, error) {
 func (p *Pkg) ProcessBuildArgs(ctx context.Context) error {
 	var args []string
 	for _, line := range p.info.BuildArgs {
-		list, err := TransformBuildArgValue(ctx, line, p.yml)
+		list, pkgs, err := transformBuildArg(ctx, line, p.yml)
 		if err != nil {
 			return fmt.Errorf("error transforming build arg %s: %w", line, err)
 		}
-		args = append(args, list...)
+		args, p.named = append(args, list...), append(p.named, pkgs...)
 	}
 	p.info.BuildArgs = args
 	return nil
@@ -71,24 +71,30 @@ func (p *Pkg) ProcessBuildArgs(ctx context.Context) error {
 // or an argument for each package for "KEY_%=@lkt:pkgs:<pattern>", whose % is
 // replaced by the name of the image. Directories are relative to the file.
 func TransformBuildArgValue(ctx context.Context, line, anchorFile string) ([]string, error) {
+	args, _, err := transformBuildArg(ctx, line, anchorFile)
+	return args, err
+}
+
+// transformBuildArg returns also the packages that are named.
+func transformBuildArg(ctx context.Context, line, anchorFile string) ([]string, []Pkg, error) {
 	key, value, found := strings.Cut(line, "=")
 	if !found || key == "" {
-		return nil, fmt.Errorf("%w: %s", errNoValue, line)
+		return nil, nil, fmt.Errorf("%w: %s", errNoValue, line)
 	}
 	dir := filepath.Dir(anchorFile)
 	switch {
 	case strings.HasPrefix(value, ofPackage):
 		pkgs, err := referenced(ctx, below(dir, value[len(ofPackage):]))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return []string{key + "=" + pkgs[0].Tag()}, nil
+		return []string{key + "=" + pkgs[0].Tag()}, pkgs, nil
 	case strings.HasPrefix(value, ofPackages):
 		return argsOfPackages(ctx, key, below(dir, value[len(ofPackages):]))
 	case strings.HasPrefix(value, calculated):
-		return nil, fmt.Errorf("unknown linuxkit build arg value %q", value)
+		return nil, nil, fmt.Errorf("unknown linuxkit build arg value %q", value)
 	}
-	return []string{line}, nil
+	return []string{line}, nil, nil
 }
 
 func below(dir, name string) string {
@@ -107,26 +113,26 @@ func referenced(ctx context.Context, dirs ...string) ([]Pkg, error) {
 	return pkgs, nil
 }
 
-func argsOfPackages(ctx context.Context, key, pattern string) ([]string, error) {
+func argsOfPackages(ctx context.Context, key, pattern string) ([]string, []Pkg, error) {
 	switch strings.IndexByte(key, '%') {
 	case -1:
-		return nil, fmt.Errorf("invalid build arg key %q, must contain a '%%'", key)
+		return nil, nil, fmt.Errorf("invalid build arg key %q, must contain a '%%'", key)
 	case 0:
-		return nil, fmt.Errorf("invalid build arg key %q, must not start with '%%'", key)
+		return nil, nil, fmt.Errorf("invalid build arg key %q, must not start with '%%'", key)
 	}
 	dirs, err := matchPackages(pattern)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pkgs, err := referenced(ctx, dirs...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var args []string
 	for _, p := range pkgs {
 		args = append(args, strings.ReplaceAll(key, "%", mangle(p.Image()))+"="+p.Tag())
 	}
-	return args, nil
+	return args, pkgs, nil
 }
 
 // mangle makes the name of an image a part of the name of an argument.

@@ -153,7 +153,8 @@ func importBuild(ctx context.Context, o *buildOpts, req ImageBuildOptions) ([]oc
 		w.CloseWithError(err)
 		built <- err
 	}()
-	roots, loadErr := image.Load(ctx, o.store, r)
+	// What arrives is told by BuildKit itself.
+	roots, loadErr := image.Load(progress.With(ctx, progress.Discard), o.store, r)
 	if loadErr == nil {
 		_, loadErr = io.Copy(io.Discard, r) // padding after the archive
 	}

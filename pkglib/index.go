@@ -160,8 +160,8 @@ func mergeChildren(old, images []ocispec.Descriptor) []ocispec.Descriptor {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(merged, func(d ocispec.Descriptor) bool {
 		subject, attests := d.Annotations[annotationSubjectDigest]
-		again := seen[d.Digest.String()]
-		seen[d.Digest.String()] = true
+		again := seen[d.Digest.String()+subject]
+		seen[d.Digest.String()+subject] = true
 		return again || attests && !present[subject]
 	})
 }

@@ -48,6 +48,7 @@ type Pkg struct {
 	dirty      bool
 	repo       *git.Repository // nil outside git
 	sources    []source
+	named      []Pkg // by build arguments, see ProcessBuildArgs
 }
 
 // NewFromConfig loads the packages in the directories paths, in this order.

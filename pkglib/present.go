@@ -73,13 +73,15 @@ func (p Pkg) look(ctx context.Context, o *buildOpts) (found, error) {
 // reached has nothing.
 func (p Pkg) lookRemote(ctx context.Context, o *buildOpts, absent []ocispec.Platform, f *found) error {
 	ref, there := p.FullTag(), []ocispec.Platform(nil)
-	if o.remote != nil && !o.pull && len(absent) > 0 {
+	if o.remote != nil && !o.pull && !o.skip && len(absent) > 0 {
 		there, _ = o.remote.Platforms(ctx, ref, patience)
 	}
 	for _, platform := range absent {
 		arch := archOf(platform)
 		switch {
-		case o.remote == nil || o.skip:
+		case o.skip:
+			fmt.Fprintf(o.out, "%s %s not found in local cache, not building\n", ref, arch)
+		case o.remote == nil:
 			fmt.Fprintf(o.out, "%s %s not found in local cache, will build\n", ref, arch)
 		case o.pull:
 			fmt.Fprintf(o.out, "%s %s not found in local cache, trying to pull\n", ref, arch)

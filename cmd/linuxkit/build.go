@@ -17,6 +17,7 @@ import (
 type buildOptions struct {
 	arch       string
 	decompress bool
+	docker     bool
 	dir        string
 	dryRun     bool
 	formats    []string
@@ -68,6 +69,7 @@ func (o *buildOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.arch, "arch", runtime.GOARCH, "architecture to build for: amd64, arm64 or riscv64")
 	flags.BoolVar(&o.decompress, "decompress-kernel", false, "store the kernel decompressed")
 	flags.StringVar(&o.dir, "dir", "", "directory of the output files (default the current directory)")
+	flags.BoolVar(&o.docker, "docker", false, "look for images in the Docker engine first")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the merged configuration and stop")
 	flags.StringSliceVarP(&o.formats, "format", "f", nil, "output formats, separated by commas; may be repeated")
 	flags.StringVar(&o.name, "name", "", "base name of the output files (default the last file's, without extension)")

@@ -73,7 +73,10 @@ type project struct {
 
 // prepare reads the configuration; images are only looked for by plan.
 func (a *app) prepare(ctx context.Context, files []string, o buildOptions) (*project, error) {
-	local := a.localPackages()
+	local, err := a.localPackages()
+	if err != nil {
+		return nil, err
+	}
 	cfg, err := config.Load(ctx, files, config.LoadOptions{Stdin: a.stdin, Package: local.Package})
 	if err != nil {
 		return nil, err
@@ -82,7 +85,7 @@ func (a *app) prepare(ctx context.Context, files []string, o buildOptions) (*pro
 	if o.dryRun {
 		return p, nil
 	}
-	if p.images, err = a.resolver(local, o.pull); err != nil {
+	if p.images, err = a.resolver(local, o); err != nil {
 		return nil, err
 	}
 	if p.saveLock, err = o.lock.apply(p.images); err != nil {

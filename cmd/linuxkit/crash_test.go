@@ -64,7 +64,7 @@ func newSlowRegistry(t testing.TB) *slowRegistry {
 			s.mu.Lock()
 			s.reads[filepath.Base(r.URL.Path)]++
 			s.mu.Unlock()
-			w = &slowWriter{ResponseWriter: w, pause: time.Duration(s.pause.Load())}
+			w = &slowWriter{ResponseWriter: w, pause: time.Duration(s.pause.Load()), gone: r.Context().Done()}
 		}
 		inner.ServeHTTP(w, r)
 	}))
@@ -121,6 +121,7 @@ func (s *slowRegistry) ref(i int) string { return fmt.Sprintf("%s/org/image%d:1"
 type slowWriter struct {
 	http.ResponseWriter
 	pause time.Duration
+	gone  <-chan struct{} // the client has
 }
 
 func (w *slowWriter) Write(p []byte) (written int, err error) {
@@ -128,7 +129,11 @@ func (w *slowWriter) Write(p []byte) (written int, err error) {
 		var n int
 		n, err = w.ResponseWriter.Write(p[:min(len(p), 32<<10)])
 		written, p = written+n, p[n:]
-		time.Sleep(w.pause)
+		select {
+		case <-time.After(w.pause):
+		case <-w.gone:
+			return written, io.ErrClosedPipe
+		}
 	}
 	return written, err
 }
@@ -207,7 +212,7 @@ func (w *crashWorld) several(t *testing.T, n int, kill bool) {
 	for range n {
 		ctx, cancel := context.WithCancel(t.Context())
 		if kill {
-			time.AfterFunc(time.Duration(rand.IntN(400))*time.Millisecond, cancel)
+			time.AfterFunc(time.Duration(rand.IntN(200))*time.Millisecond, cancel)
 		}
 		cmd := command(ctx, t, w.work()...)
 		running.Go(func() {
@@ -278,4 +283,57 @@ func TestEightPulls(t *testing.T) {
 		t.Errorf("%d blobs were read", len(s.reads))
 	}
 	succeed(t, "--cache", cache, "cache", "verify")
+}
+
+// Who reads is not kept waiting by a pull that takes long, and nobody takes
+// away what it has fetched.
+func TestReadWhilePulling(t *testing.T) {
+	s := newSlowRegistry(t)
+	cache := filepath.Join(t.TempDir(), "cache")
+	succeed(t, "--cache", cache, "cache", "pull", s.ref(0))
+	s.pause.Store(int64(time.Hour))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	pull := command(ctx, t, "--cache", cache, "cache", "pull", s.ref(1))
+	if err := pull.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = pull.Wait(); close(ended) }()
+	for s.begun() <= 3 { // what the first pull read
+		time.Sleep(5 * time.Millisecond)
+	}
+	for _, args := range [][]string{
+		{"cache", "ls"}, {"cache", "du"}, {"cache", "verify"},
+		{"cache", "export", "--outfile", filepath.Join(t.TempDir(), "x.tar"), "--platform", "linux/amd64", s.ref(0)},
+		{"build", "--no-sbom", "--arch", "amd64", "--format", "tar", "-o", filepath.Join(t.TempDir(), "x.tar"), s.config(t, 0)},
+		{"cache", "rm", s.ref(0)},
+	} {
+		succeed(t, append([]string{"--cache", cache}, args...)...)
+	}
+	if r := linuxkit(t, nil, "--cache", cache, "cache", "gc"); r.code == 0 || !strings.Contains(r.stderr, "in use by another process") {
+		t.Errorf("gc: %+v", r)
+	}
+	select {
+	case <-ended:
+		t.Errorf("the pull has ended: %s", pull.Stderr)
+	default:
+	}
+	cancel()
+	<-ended
+}
+
+func (s *slowRegistry) begun() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.reads)
+}
+
+func (s *slowRegistry) config(t *testing.T, i int) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "config.yml")
+	if err := os.WriteFile(name, []byte("init: ["+s.ref(i)+"]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }

@@ -64,13 +64,16 @@ context.`,
 func newPkgPushCmd(a *app) *cobra.Command {
 	f := &pkgBuildFlags{push: true}
 	cmd := &cobra.Command{
-		Use:        "push <dir>...",
-		Short:      "Build packages and push them",
-		Long:       "Build packages and push them. The same as pkg build --push.",
-		Example:    "  linuxkit pkg push pkg/init",
-		Deprecated: "use 'pkg build --push' instead",
-		Args:       cobra.MinimumNArgs(1),
-		RunE:       func(cmd *cobra.Command, dirs []string) error { return f.loadAndBuild(cmd, a, dirs) },
+		Use:     "push <dir>...",
+		Short:   "Build packages and push them",
+		Long:    "Build packages and push them. The same as pkg build --push.",
+		Example: "  linuxkit pkg push pkg/init",
+		Hidden:  true,
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, dirs []string) error {
+			fmt.Fprintln(a.stderr, "Command \"push\" is deprecated, use 'pkg build --push' instead")
+			return f.loadAndBuild(cmd, a, dirs)
+		},
 	}
 	f.add(cmd.Flags())
 	return cmd

@@ -55,10 +55,10 @@ func (i *Image) ExportDocker(ctx context.Context, w io.Writer, name string) erro
 	layers := []string{}
 	a.blob(ctx, config, i.Manifest.Config)
 	for _, d := range i.Manifest.Layers {
-		layers = append(layers, d.Digest.Encoded()+".tar.gz")
+		layers = append(layers, dockerLayerName(d))
 	}
 	for _, d := range unique(i.Manifest.Layers) {
-		a.blob(ctx, d.Digest.Encoded()+".tar.gz", d)
+		a.dockerLayer(ctx, d)
 	}
 	manifest, err := json.Marshal([]dockerImage{{Config: config, RepoTags: []string{reference.ExpandTagged(name)}, Layers: layers}})
 	if err != nil {

@@ -207,9 +207,9 @@ func decompress(ctx context.Context, raw io.ReadCloser, ahead bool) (io.ReadSeek
 	}
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		return gunzip(buffered, raw, ahead)
+		return gunzip(&guard{stored: buffered}, raw, ahead)
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), isSkippable(magic):
-		return unzstd(buffered, raw)
+		return unzstd(&guard{stored: buffered}, raw)
 	}
 	if f, ok := raw.(io.ReadSeekCloser); ok && canSeek(f) {
 		return &plainFile{Reader: buffered, ctx: ctx, file: f}, nil
@@ -240,12 +240,12 @@ func newStream(r io.Reader, closers ...func()) *stream {
 
 var gzipPool sync.Pool
 
-func gunzip(r io.Reader, raw io.Closer, ahead bool) (io.ReadSeekCloser, error) {
+func gunzip(g *guard, raw io.Closer, ahead bool) (io.ReadSeekCloser, error) {
 	z, _ := gzipPool.Get().(*gzip.Reader)
 	if z == nil {
 		z = new(gzip.Reader)
 	}
-	if err := z.Reset(r); err != nil {
+	if err := z.Reset(g.input()); err != nil {
 		gzipPool.Put(z)
 		return nil, fmt.Errorf("%w: gzip header: %w", ErrInvalid, err)
 	}
@@ -254,15 +254,15 @@ func gunzip(r io.Reader, raw io.Closer, ahead bool) (io.ReadSeekCloser, error) {
 		gzipPool.Put(z)
 	}
 	if !ahead {
-		return newStream(z, done), nil
+		return newStream(g.output(z), done), nil
 	}
-	a := newAhead(z)
+	a := newAhead(g.output(z))
 	return newStream(a, a.stop, done), nil
 }
 
 var zstdPool sync.Pool
 
-func unzstd(r io.Reader, raw io.Closer) (io.ReadSeekCloser, error) {
+func unzstd(g *guard, raw io.Closer) (io.ReadSeekCloser, error) {
 	z, _ := zstdPool.Get().(*zstd.Decoder)
 	if z == nil {
 		var err error
@@ -271,10 +271,10 @@ func unzstd(r io.Reader, raw io.Closer) (io.ReadSeekCloser, error) {
 			return nil, err
 		}
 	}
-	if err := z.Reset(r); err != nil {
+	if err := z.Reset(g.input()); err != nil {
 		return nil, fmt.Errorf("%w: zstd header: %w", ErrInvalid, err)
 	}
-	return newStream(z, func() {
+	return newStream(g.output(z), func() {
 		// Resetting ends the goroutines that read raw.
 		_ = z.Reset(nil)
 		raw.Close()

@@ -173,20 +173,22 @@ func simple(t testing.TB, key crypto.Signer, payload []byte) signedPayload {
 	return signedPayload{payload, map[string]string{annotationSignature: base64.StdEncoding.EncodeToString(sign(t, key, payload))}}
 }
 
-// bundled puts a sigstore bundle beside an image, as a referrer.
-func bundled(t testing.TB, s *content.Store, d digest.Digest, bundle []byte) {
+// bundled puts sigstore bundles beside an image, as referrers.
+func bundled(t testing.TB, s *content.Store, d digest.Digest, bundles ...[]byte) {
 	t.Helper()
-	m := ocispec.Manifest{
-		Versioned: versioned, MediaType: ocispec.MediaTypeImageManifest, ArtifactType: mediaBundlePrefix + ".v0.3+json",
-		Config: put(t, s, ocispec.MediaTypeEmptyJSON, []byte("{}")), Layers: []ocispec.Descriptor{put(t, s, mediaBundlePrefix+".v0.3+json", bundle)},
+	var children []ocispec.Descriptor
+	for _, b := range bundles {
+		children = append(children, putJSON(t, s, ocispec.MediaTypeImageManifest, ocispec.Manifest{
+			Versioned: versioned, MediaType: ocispec.MediaTypeImageManifest, ArtifactType: mediaBundlePrefix + ".v0.3+json",
+			Config: put(t, s, ocispec.MediaTypeEmptyJSON, []byte("{}")), Layers: []ocispec.Descriptor{put(t, s, mediaBundlePrefix+".v0.3+json", b)},
+		}))
 	}
-	child := putJSON(t, s, ocispec.MediaTypeImageManifest, m)
 	name, err := reference.Parse(ref)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, referrers := image.SignatureNames(name, d)
-	tag(t, s, referrers, putJSON(t, s, ocispec.MediaTypeImageIndex, ocispec.Index{Versioned: versioned, MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{child}}))
+	tag(t, s, referrers, putJSON(t, s, ocispec.MediaTypeImageIndex, ocispec.Index{Versioned: versioned, MediaType: ocispec.MediaTypeImageIndex, Manifests: children}))
 }
 
 func statementAbout(d digest.Digest, predicate string) []byte {

@@ -218,6 +218,25 @@ func TestWrongSignatures(t *testing.T) {
 	}
 }
 
+// What is no signature, or none that can be read, does not hide one that is.
+func TestAmongOthers(t *testing.T) {
+	key, public := newKey(t, "p256")
+	p := parse(t, "rules: [{images: ['**'], keys: [a.pub]}]", map[string][]byte{"a.pub": public})
+	for _, kind := range []string{"cosign", "bundle"} {
+		s := newStore(t)
+		f := found(t, s)
+		d := f.Root.Digest
+		if kind == "cosign" {
+			cosign(t, s, d, signedPayload{[]byte("{"), nil}, simple(t, key, simplePayload("x.io/team/app", d)))
+		} else {
+			bundled(t, s, d, []byte("{"), bundleOf(t, key, statementAbout(d, "https://spdx.dev/Document"), "{}"), bundleOf(t, key, statementAbout(d, predicateCosignSign), "{}"))
+		}
+		if err := (&Checker{Policy: p, Store: s}).Check(t.Context(), f); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
 // An image that was copied keeps the signature that names where it was made.
 func TestSignedAs(t *testing.T) {
 	key, public := newKey(t, "ed25519")

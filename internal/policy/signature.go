@@ -97,22 +97,25 @@ func cosignSignatures(ctx context.Context, s *content.Store, tag string) ([]sign
 	if err != nil {
 		return nil, fmt.Errorf("signatures %s: %w", tag, err)
 	}
+	// One that cannot be read does not hide the others.
 	var all []signature
-	for _, l := range m.Layers {
-		if l.MediaType != mediaSimpleSigning || len(all) >= maxSignatures {
+	var bad []error
+	for _, l := range m.Layers[:min(len(m.Layers), maxSignatures)] {
+		if l.MediaType != mediaSimpleSigning {
 			continue
 		}
 		payload, err := s.ReadAll(ctx, l)
-		if err != nil {
-			return all, fmt.Errorf("signatures %s: %w", tag, err)
+		if err == nil {
+			var sig signature
+			if sig, err = simpleSignature(payload, l.Annotations); err == nil {
+				all = append(all, sig)
+			}
 		}
-		sig, err := simpleSignature(payload, l.Annotations)
 		if err != nil {
-			return all, fmt.Errorf("signatures %s: %w", tag, err)
+			bad = append(bad, fmt.Errorf("signature %s: %w", l.Digest, err))
 		}
-		all = append(all, sig)
 	}
-	return all, nil
+	return all, errors.Join(bad...)
 }
 
 // simpleSigning is the part of a payload that counts, see the simple signing
@@ -167,17 +170,15 @@ func bundleSignatures(ctx context.Context, s *content.Store, name string) ([]sig
 		return nil, fmt.Errorf("signatures %s: %w", name, err)
 	}
 	var all []signature
-	for _, d := range index.Manifests {
-		if len(all) >= maxSignatures {
-			break
-		}
+	var bad []error
+	for _, d := range index.Manifests[:min(len(index.Manifests), maxSignatures)] {
 		found, err := referrerSignatures(ctx, s, d)
 		if err != nil {
-			return all, fmt.Errorf("signatures %s: %w", name, err)
+			bad = append(bad, fmt.Errorf("signature %s: %w", d.Digest, err))
 		}
 		all = append(all, found...)
 	}
-	return all, nil
+	return all, errors.Join(bad...)
 }
 
 func referrerSignatures(ctx context.Context, s *content.Store, d ocispec.Descriptor) ([]signature, error) {
@@ -186,7 +187,7 @@ func referrerSignatures(ctx context.Context, s *content.Store, d ocispec.Descrip
 		return nil, err
 	}
 	var all []signature
-	for _, l := range m.Layers {
+	for _, l := range m.Layers[:min(len(m.Layers), maxSignatures)] {
 		if !strings.HasPrefix(l.MediaType, mediaBundlePrefix) {
 			continue
 		}

@@ -315,3 +315,36 @@ func TestRefetch(t *testing.T) {
 		t.Errorf("left: %+v, %v", audit.Damaged, err)
 	}
 }
+
+// A registry that has uploads sent elsewhere gets no credentials sent there.
+func TestUploadElsewhere(t *testing.T) {
+	u := &uploads{blobs: map[digest.Digest][]byte{}}
+	storage := newSpy(t, u.ServeHTTP)
+	_, port, _ := strings.Cut(strings.TrimPrefix(storage.URL, "http://"), ":")
+	registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, _, ok := r.BasicAuth(); !ok {
+			w.Header().Set("WWW-Authenticate", "Basic realm=x")
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.Method == http.MethodPost {
+			w.Header().Set("Location", "http://localhost:"+port+"/v2/x/blobs/uploads/1?state=a")
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
+		u.ServeHTTP(w, r)
+	}))
+	defer registry.Close()
+	host := strings.TrimPrefix(registry.URL, "http://")
+	c := newClient(t, Options{})
+	c.opts.Keychain = Credentials{host: {Username: "me", Password: "secret"}}
+	d := store(t, c.opts.Store, ocispec.MediaTypeImageLayer, []byte("layer"))
+	s, err := c.session(t.Context(), access{target: target{host: host, repository: "xx/x"}, write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = (&push{client: c, session: s}).blob(t.Context(), d)
+	if len(storage.seen) == 0 || storage.saw("Basic") {
+		t.Errorf("the storage was shown %q", storage.seen)
+	}
+}

@@ -76,7 +76,7 @@ func (p *push) run(ctx context.Context) error {
 		return fmt.Errorf("push to %s: %w", p.remote, err)
 	}
 	theirs, old, err := p.session.manifest(ctx, p.to.Object())
-	if err != nil && status(err) != http.StatusNotFound {
+	if s := status(err); err != nil && s != http.StatusNotFound && s != http.StatusForbidden {
 		return fmt.Errorf("push to %s: look for the image there: %w", p.remote, err)
 	}
 	if err == nil && !p.opts.Override {
@@ -265,13 +265,14 @@ func (s *session) putManifest(ctx context.Context, object string, m document) er
 	return resp.Body.Close()
 }
 
-// exists tells whether the registry has something.
+// exists tells whether the registry has something. What may not be looked at
+// counts as absent: whether it may be written shows when that is tried.
 func (s *session) exists(ctx context.Context, path string) (bool, error) {
 	resp, err := s.request(ctx, http.MethodHead, path, map[string]string{"Accept": manifestTypes}, http.StatusOK)
-	if status(err) == http.StatusNotFound {
+	switch s := status(err); {
+	case s == http.StatusNotFound, s == http.StatusForbidden, s == http.StatusMethodNotAllowed:
 		return false, nil
-	}
-	if err != nil {
+	case err != nil:
 		return false, err
 	}
 	return true, resp.Body.Close()

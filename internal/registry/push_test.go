@@ -46,7 +46,7 @@ func (t byteTask) Add(n int64) { t.b.bytes.Add(n) }
 func (t byteTask) Done(error)  {}
 
 // put stores an image of the given layers and returns its manifest.
-func put(t *testing.T, s *content.Store, p ocispec.Platform, layers ...ocispec.Descriptor) ocispec.Descriptor {
+func put(t testing.TB, s *content.Store, p ocispec.Platform, layers ...ocispec.Descriptor) ocispec.Descriptor {
 	t.Helper()
 	config := store(t, s, ocispec.MediaTypeImageConfig, fmt.Appendf(nil, `{"os":%q,"architecture":%q,"created":%q}`, p.OS, p.Architecture, time.Unix(int64(len(layers)), 0).UTC().Format(time.RFC3339)))
 	data, err := json.Marshal(ocispec.Manifest{
@@ -60,7 +60,7 @@ func put(t *testing.T, s *content.Store, p ocispec.Platform, layers ...ocispec.D
 	return d
 }
 
-func store(t *testing.T, s *content.Store, mediaType string, data []byte) ocispec.Descriptor {
+func store(t testing.TB, s *content.Store, mediaType string, data []byte) ocispec.Descriptor {
 	t.Helper()
 	d, err := s.Put(t.Context(), mediaType, data)
 	if err != nil {

@@ -1,7 +1,10 @@
 package registry
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -172,5 +175,44 @@ func TestMount(t *testing.T) {
 	}
 	if n := sent.bytes.Load(); n != 0 {
 		t.Errorf("%d bytes were sent although the registry has them", n)
+	}
+}
+
+// Credentials come from the docker configuration, its store and its helpers.
+func TestDockerConfiguration(t *testing.T) {
+	r := registrytest.Start(t, registrytest.Options{Accounts: true})
+	bin := t.TempDir()
+	helper := fmt.Sprintf("#!/bin/sh\nread host\ntest \"$host\" = %s || { echo credentials not found in native keychain; exit 1; }\n"+
+		`echo '{"ServerURL":"x","Username":"%s","Secret":"%s"}'`+"\n", r.Host, registrytest.User, registrytest.Password)
+	if err := os.WriteFile(filepath.Join(bin, "docker-credential-test"), []byte(helper), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	auth := base64.StdEncoding.EncodeToString([]byte(registrytest.User + ":" + registrytest.Password))
+	for name, c := range map[string]struct {
+		config string
+		known  bool
+	}{
+		"inline":          {fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, r.Host, auth), true},
+		"store":           {`{"credsStore":"test"}`, true},
+		"helper":          {fmt.Sprintf(`{"credHelpers":{%q:"test"}}`, r.Host), true},
+		"another host's":  {fmt.Sprintf(`{"auths":{"x.io":{"auth":%q}}}`, auth), false},
+		"helper of other": {`{"credHelpers":{"x.io":"test"}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("DOCKER_CONFIG", dir)
+			if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(c.config), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			client, err := New(Options{Store: emptyStore(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = client.Resolve(t.Context(), r.Host+"/none/x:1")
+			if want := map[bool]int{true: http.StatusNotFound, false: http.StatusUnauthorized}[c.known]; status(err) != want {
+				t.Errorf("status %d: %v", status(err), err)
+			}
+		})
 	}
 }

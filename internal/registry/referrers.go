@@ -60,12 +60,11 @@ func (c *Client) referrers(ctx context.Context, s *session, name string, d diges
 	if err != nil {
 		return fmt.Errorf("referrers of %s: %w", d, err)
 	}
-	index.Manifests = slices.DeleteFunc(index.Manifests, func(m ocispec.Descriptor) bool { return !isSignature(m) })
-	switch n := len(index.Manifests); {
-	case n == 0:
+	if index.Manifests, err = s.signatures(ctx, index.Manifests); err != nil {
+		return fmt.Errorf("referrers of %s: %w", d, err)
+	}
+	if len(index.Manifests) == 0 {
 		return nil
-	case n > maxReferrers:
-		return fmt.Errorf("referrers of %s: %w: %d signatures, more than %d", d, content.ErrInvalid, n, maxReferrers)
 	}
 	index.SchemaVersion, index.MediaType = 2, ocispec.MediaTypeImageIndex
 	if data, err = json.Marshal(index); err != nil {
@@ -78,9 +77,41 @@ func (c *Client) referrers(ctx context.Context, s *session, name string, d diges
 	return c.opts.Store.Tag(ctx, name, desc)
 }
 
-// isSignature leaves out what else may refer to an image.
-func isSignature(d ocispec.Descriptor) bool {
-	return strings.Contains(d.ArtifactType, "sigstore") || strings.Contains(d.ArtifactType, "cosign")
+// signatures leaves out what else may refer to an image.
+func (s *session) signatures(ctx context.Context, all []ocispec.Descriptor) (found []ocispec.Descriptor, err error) {
+	if len(all) > maxReferrers {
+		return nil, fmt.Errorf("%w: %d documents, more than %d", content.ErrInvalid, len(all), maxReferrers)
+	}
+	for _, d := range all {
+		signature := isSignature(d.ArtifactType)
+		// Some who write such indexes do not know what they list.
+		if d.ArtifactType == "" || d.ArtifactType == ocispec.MediaTypeEmptyJSON {
+			if signature, err = s.isSignature(ctx, d); err != nil {
+				return nil, err
+			}
+		}
+		if signature {
+			found = append(found, d)
+		}
+	}
+	return found, nil
+}
+
+func isSignature(artifactType string) bool {
+	return strings.Contains(artifactType, ".sigstore.") || strings.Contains(artifactType, ".cosign.")
+}
+
+// isSignature looks at the manifest itself.
+func (s *session) isSignature(ctx context.Context, d ocispec.Descriptor) (bool, error) {
+	_, data, err := s.manifest(ctx, d.Digest.String())
+	if err != nil {
+		return false, err
+	}
+	m, err := content.DecodeManifest(data)
+	if err != nil {
+		return false, nil // whatever it is
+	}
+	return isSignature(m.ArtifactType) || slices.ContainsFunc(m.Layers, func(l ocispec.Descriptor) bool { return isSignature(l.MediaType) }), nil
 }
 
 // referrers returns the index of what refers to d, nil if there is none: of
