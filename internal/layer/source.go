@@ -200,16 +200,17 @@ var readerPool = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, chu
 // decompress returns the archive in raw, which it closes when it is closed
 // itself. With ahead, decompression runs beside the reading.
 func decompress(ctx context.Context, raw io.ReadCloser, ahead bool) (io.ReadSeekCloser, error) {
-	buffered := bufio.NewReaderSize(&contextReader{ctx, raw}, 64<<10)
+	g := &guard{raw: raw}
+	buffered := bufio.NewReaderSize(&contextReader{ctx, g}, 64<<10)
 	magic, err := buffered.Peek(4)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		return gunzip(&guard{stored: buffered}, raw, ahead)
+		return gunzip(buffered, g, raw, ahead)
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), isSkippable(magic):
-		return unzstd(&guard{stored: buffered}, raw)
+		return unzstd(buffered, g, raw)
 	}
 	if f, ok := raw.(io.ReadSeekCloser); ok && canSeek(f) {
 		return &plainFile{Reader: buffered, ctx: ctx, file: f}, nil
@@ -240,12 +241,12 @@ func newStream(r io.Reader, closers ...func()) *stream {
 
 var gzipPool sync.Pool
 
-func gunzip(g *guard, raw io.Closer, ahead bool) (io.ReadSeekCloser, error) {
+func gunzip(r io.Reader, g *guard, raw io.Closer, ahead bool) (io.ReadSeekCloser, error) {
 	z, _ := gzipPool.Get().(*gzip.Reader)
 	if z == nil {
 		z = new(gzip.Reader)
 	}
-	if err := z.Reset(g.input()); err != nil {
+	if err := z.Reset(r); err != nil {
 		gzipPool.Put(z)
 		return nil, fmt.Errorf("%w: gzip header: %w", ErrInvalid, err)
 	}
@@ -262,7 +263,7 @@ func gunzip(g *guard, raw io.Closer, ahead bool) (io.ReadSeekCloser, error) {
 
 var zstdPool sync.Pool
 
-func unzstd(g *guard, raw io.Closer) (io.ReadSeekCloser, error) {
+func unzstd(r io.Reader, g *guard, raw io.Closer) (io.ReadSeekCloser, error) {
 	z, _ := zstdPool.Get().(*zstd.Decoder)
 	if z == nil {
 		var err error
@@ -271,7 +272,7 @@ func unzstd(g *guard, raw io.Closer) (io.ReadSeekCloser, error) {
 			return nil, err
 		}
 	}
-	if err := z.Reset(g.input()); err != nil {
+	if err := z.Reset(r); err != nil {
 		return nil, fmt.Errorf("%w: zstd header: %w", ErrInvalid, err)
 	}
 	return newStream(g.output(z), func() {
