@@ -38,26 +38,37 @@ func (i *Image) SBOMs(ctx context.Context) ([]func() (io.ReadCloser, error), err
 	return open, nil
 }
 
-// attestations returns those about the image.
+// attestations returns those about the image, from the index that it was found
+// in and those around it.
 func (i *Image) attestations(ctx context.Context) ([]ocispec.Descriptor, error) {
 	if i.Root.Digest == i.Descriptor.Digest {
 		return nil, nil
 	}
-	root, err := withMediaType(ctx, i.store, i.Root)
-	if err != nil || !content.IsIndex(root.MediaType) {
-		return nil, err
+	var found []ocispec.Descriptor
+	err := i.collectAttestations(ctx, i.Root, maxNesting, &found)
+	return found, err
+}
+
+func (i *Image) collectAttestations(ctx context.Context, d ocispec.Descriptor, depth int, found *[]ocispec.Descriptor) error {
+	root, err := withMediaType(ctx, i.store, d)
+	if err != nil || !content.IsIndex(root.MediaType) || depth == 0 {
+		return err
 	}
 	index, err := i.store.ReadIndex(ctx, root)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var found []ocispec.Descriptor
 	for _, d := range index.Manifests {
-		about := d.Annotations[annotationType] == typeAttestation && d.Annotations[annotationSubject] == i.Descriptor.Digest.String()
-		known := slices.ContainsFunc(found, func(o ocispec.Descriptor) bool { return o.Digest == d.Digest })
-		if about && !known {
-			found = append(found, d)
+		switch {
+		case d.Annotations[annotationType] == typeAttestation && d.Annotations[annotationSubject] == i.Descriptor.Digest.String():
+			if !slices.ContainsFunc(*found, func(o ocispec.Descriptor) bool { return o.Digest == d.Digest }) {
+				*found = append(*found, d)
+			}
+		case content.IsIndex(d.MediaType) && i.store.Has(ctx, d):
+			if err := i.collectAttestations(ctx, d, depth-1, found); err != nil {
+				return err
+			}
 		}
 	}
-	return found, nil
+	return nil
 }

@@ -82,14 +82,16 @@ func TestMissingBlobs(t *testing.T) {
 	}
 }
 
-// TestSBOMs has an attestation twice, and another that is not in the cache.
+// TestSBOMs has an attestation twice, another that is not in the cache, and an
+// index in an index.
 func TestSBOMs(t *testing.T) {
 	missing := 0
 	s, ctx := newStore(t), t.Context()
 	a, r := putImage(t, s, amd64), putImage(t, s, arm64)
 	lost := attest(t, s, a)
 	lost.Digest = digest.FromString("not there")
-	root := putIndex(t, s, a, r, attest(t, s, a), attest(t, s, a), lost)
+	inner := putIndex(t, s, a, r, attest(t, s, a), attest(t, s, a), lost)
+	root := putIndex(t, s, inner)
 	for p, want := range map[string]int{"linux/amd64": 2, "linux/arm64": 0} {
 		platform, _ := ParsePlatform(p)
 		img, err := Open(ctx, s, "x.io/a:1", root, platform)

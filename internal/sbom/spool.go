@@ -50,5 +50,6 @@ func (s *spool) reader() io.Reader {
 func (s *spool) close() {
 	if s.file != nil {
 		s.file.Close()
+		os.Remove(s.file.Name()) // where open files cannot be removed
 	}
 }
