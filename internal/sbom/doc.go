@@ -79,7 +79,7 @@ func (d *Document) add(ctx context.Context, s Source) error {
 			progress.Warnf(ctx, "the SBOM lacks one document of image %s (%s): %v", s.Ref, s.Location, err)
 			continue
 		}
-		j := joiner{out: d, facts: facts, dir: s.Prefix, mark: mark(s.Location, i), seen: map[string]bool{}}
+		j := joiner{out: d, facts: facts, dir: s.Prefix, mark: mark(s.Location, i), seen: set{}}
 		if err := j.join(open); err != nil {
 			return err
 		}

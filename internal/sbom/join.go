@@ -14,7 +14,7 @@ type joiner struct {
 	// mark is part of every identifier.
 	mark string
 	// seen are the identifiers and relationships that were written.
-	seen map[string]bool
+	seen set
 }
 
 func (j *joiner) join(open func() (io.ReadCloser, error)) error {
@@ -31,7 +31,11 @@ func (j *joiner) join(open func() (io.ReadCloser, error)) error {
 
 func (j *joiner) member(string, any) error { return nil }
 
-func (j *joiner) element(list string, e map[string]any) error {
+func (j *joiner) element(list string, decode func(any) error) error {
+	var e map[string]any
+	if err := decode(&e); err != nil {
+		return err
+	}
 	switch list {
 	case "packages", "files", "snippets":
 		return j.item(list, e)
@@ -53,10 +57,9 @@ func (j *joiner) element(list string, e map[string]any) error {
 // first counts.
 func (j *joiner) item(list string, e map[string]any) error {
 	id := text(e, "SPDXID")
-	if j.seen[id] {
-		return nil
+	if id == "" || !j.seen.add(id) {
+		return nil // members with names in other case are no members
 	}
-	j.seen[id] = true
 	for _, file := range stringsOf(e["hasFiles"]) {
 		if err := j.relate(id, "CONTAINS", file); err != nil {
 			return err
@@ -130,10 +133,9 @@ func (j *joiner) relate(from, kind, to string) error {
 
 func (j *joiner) related(r map[string]any, from, kind, to string) error {
 	key := "relationship " + j.reference(from) + " " + kind + " " + j.reference(to)
-	if j.seen[key] || !j.exists(from) || !j.exists(to) {
+	if !j.exists(from) || !j.exists(to) || !j.seen.add(key) {
 		return nil
 	}
-	j.seen[key] = true
 	r["spdxElementId"], r["relatedSpdxElement"] = j.reference(from), j.reference(to)
 	return j.out.write("relationships", r)
 }

@@ -4,26 +4,26 @@ package sbom
 // because a document with them is not valid. Lists of files in a package become
 // relationships.
 var known = map[string]map[string]bool{
-	"packages": set("SPDXID", "annotations", "attributionTexts", "builtDate", "checksums", "comment", "copyrightText",
+	"packages": names("SPDXID", "annotations", "attributionTexts", "builtDate", "checksums", "comment", "copyrightText",
 		"description", "downloadLocation", "externalRefs", "filesAnalyzed", "homepage", "licenseComments",
 		"licenseConcluded", "licenseDeclared", "licenseInfoFromFiles", "name", "originator", "packageFileName",
 		"packageVerificationCode", "primaryPackagePurpose", "releaseDate", "sourceInfo", "summary", "supplier",
 		"validUntilDate", "versionInfo"),
-	"files": set("SPDXID", "annotations", "artifactOfs", "attributionTexts", "checksums", "comment", "copyrightText",
+	"files": names("SPDXID", "annotations", "artifactOfs", "attributionTexts", "checksums", "comment", "copyrightText",
 		"fileContributors", "fileDependencies", "fileName", "fileTypes", "licenseComments", "licenseConcluded",
 		"licenseInfoInFiles", "noticeText"),
-	"snippets": set("SPDXID", "annotations", "attributionTexts", "comment", "copyrightText", "licenseComments",
+	"snippets": names("SPDXID", "annotations", "attributionTexts", "comment", "copyrightText", "licenseComments",
 		"licenseConcluded", "licenseInfoInSnippets", "name", "ranges", "snippetFromFile"),
-	"relationships":              set("comment", "relationshipType"),
-	"annotations":                set("annotationDate", "annotationType", "annotator", "comment"),
-	"hasExtractedLicensingInfos": set("comment", "crossRefs", "extractedText", "licenseId", "name", "seeAlsos"),
-	"externalDocumentRefs":       set("checksum", "externalDocumentId", "spdxDocument"),
-	"revieweds":                  set("comment", "reviewDate", "reviewer"),
+	"relationships":              names("comment", "relationshipType"),
+	"annotations":                names("annotationDate", "annotationType", "annotator", "comment"),
+	"hasExtractedLicensingInfos": names("comment", "crossRefs", "extractedText", "licenseId", "name", "seeAlsos"),
+	"externalDocumentRefs":       names("checksum", "externalDocumentId", "spdxDocument"),
+	"revieweds":                  names("comment", "reviewDate", "reviewer"),
 }
 
-func set(names ...string) map[string]bool {
-	m := make(map[string]bool, len(names))
-	for _, n := range names {
+func names(all ...string) map[string]bool {
+	m := make(map[string]bool, len(all))
+	for _, n := range all {
 		m[n] = true
 	}
 	return m

@@ -18,8 +18,9 @@ const predicateType = "https://spdx.dev/Document"
 type visitor interface {
 	// member receives a member of the document that is not a list of elements.
 	member(name string, value any) error
-	// element receives one element of the list of that name.
-	element(list string, e map[string]any) error
+	// element receives one element of the list of that name. It has to decode
+	// it.
+	element(list string, decode func(v any) error) error
 }
 
 // lists are the members of a document that hold elements, in the order they
@@ -81,13 +82,7 @@ func (w *walker) statement() error {
 
 func (w *walker) member(key string) error {
 	if isList[key] {
-		return w.array(func() error {
-			var e map[string]any
-			if err := w.value(&e); err != nil {
-				return err
-			}
-			return w.visitor.element(key, e)
-		})
+		return w.array(func() error { return w.visitor.element(key, w.value) })
 	}
 	var v any
 	if err := w.value(&v); err != nil {

@@ -18,7 +18,7 @@ func (j *joiner) exists(id string) bool {
 	if other, _, ok := strings.Cut(id, ":"); ok {
 		return j.facts.external[other]
 	}
-	return isNone(id) || id == documentID || id == j.facts.id || j.facts.ids[id]
+	return isNone(id) || id == documentID || id == j.facts.id || j.facts.ids.has(id)
 }
 
 func isNone(id string) bool { return id == "NONE" || id == "NOASSERTION" }

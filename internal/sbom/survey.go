@@ -1,6 +1,7 @@
 package sbom
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 )
@@ -15,7 +16,8 @@ type facts struct {
 	id string
 	// ids are the identifiers of all elements, external the names it gives to
 	// other documents.
-	ids, external map[string]bool
+	ids      set
+	external map[string]bool
 	// tops are the elements that stand for the whole if nothing is said to be
 	// described: packages, else files.
 	packages, files []string
@@ -27,7 +29,7 @@ type facts struct {
 // survey reads a whole document, to its end, and finds out whether it can be
 // joined.
 func survey(open func() (io.ReadCloser, error)) (*facts, error) {
-	f := &facts{id: documentID, ids: map[string]bool{}, external: map[string]bool{}}
+	f := &facts{id: documentID, ids: set{}, external: map[string]bool{}}
 	if err := visit(open, f); err != nil {
 		return nil, err
 	}
@@ -69,38 +71,45 @@ func (f *facts) member(name string, value any) error {
 	return nil
 }
 
-func (f *facts) element(list string, e map[string]any) error {
-	id, _ := e["SPDXID"].(string)
+// essence is what a survey needs of an element of any list.
+type essence struct {
+	ID       string `json:"SPDXID"`
+	External string `json:"externalDocumentId"`
+	From     string `json:"spdxElementId"`
+	To       string `json:"relatedSpdxElement"`
+	Kind     string `json:"relationshipType"`
+}
+
+func (f *facts) element(list string, decode func(any) error) error {
+	var e essence
+	if err := decode(&e); err != nil {
+		return err
+	}
 	switch list {
 	case "packages", "files", "snippets":
-		if id == "" {
+		if e.ID == "" {
 			return fmt.Errorf("%w: one of its %s has no SPDXID", ErrInvalid, list)
 		}
-		return f.found(list, id)
+		f.found(list, e.ID)
 	case "externalDocumentRefs":
-		f.external[text(e, "externalDocumentId")] = true
+		f.external[e.External] = true
 	case "relationships":
-		from, to, kind := text(e, "spdxElementId"), text(e, "relatedSpdxElement"), text(e, "relationshipType")
-		if from == "" || to == "" || kind == "" {
+		if e.From == "" || e.To == "" || e.Kind == "" {
 			return fmt.Errorf("%w: a relationship lacks an end or its type", ErrInvalid)
 		}
-		f.described = f.described || kind == "DESCRIBES" || kind == "DESCRIBED_BY"
+		f.described = f.described || e.Kind == "DESCRIBES" || e.Kind == "DESCRIBED_BY"
 	}
 	return nil
 }
 
-func (f *facts) found(list, id string) error {
-	if f.ids[id] {
-		return nil
-	}
-	f.ids[id] = true
-	switch list {
-	case "packages":
+func (f *facts) found(list, id string) {
+	switch {
+	case !f.ids.add(id):
+	case list == "packages":
 		f.packages = append(f.packages, id)
-	case "files":
+	case list == "files":
 		f.files = append(f.files, id)
 	}
-	return nil
 }
 
 // tops are the elements that the document describes although no relationship
@@ -132,4 +141,26 @@ func stringsOf(v any) []string {
 		}
 	}
 	return all
+}
+
+// set holds texts by their hashes: documents can have millions.
+type set map[[16]byte]struct{}
+
+func hashOf(s string) (h [16]byte) {
+	sum := sha256.Sum256([]byte(s))
+	copy(h[:], sum[:])
+	return h
+}
+
+func (s set) has(text string) bool {
+	_, ok := s[hashOf(text)]
+	return ok
+}
+
+// add tells whether text is new.
+func (s set) add(text string) bool {
+	h := hashOf(text)
+	_, ok := s[h]
+	s[h] = struct{}{}
+	return !ok
 }
