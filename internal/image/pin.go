@@ -61,10 +61,24 @@ func (r *Resolver) findPinned(ctx context.Context, ref string, want digest.Diges
 			return err
 		}
 		if known {
-			return r.openCached(ctx, ref, open)
+			return r.openBuilt(ctx, ref, want, open)
 		}
 	}
 	return r.explain(ctx, ref, want, notFound(cached, remote))
+}
+
+// openBuilt opens what was just built. The commit that a package is built from
+// is part of its image, so that it may be another one although its name is the
+// same.
+func (r *Resolver) openBuilt(ctx context.Context, ref string, want digest.Digest, open func(root ocispec.Descriptor) error) error {
+	root, err := r.Store.Resolve(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if root.Digest != want {
+		return fmt.Errorf("image %s is locked to %s, and building it here gave %s; use a cache or registry that has the former, or lock the latter", ref, want, root.Digest)
+	}
+	return open(root)
 }
 
 // explain says what the name of an image that cannot be had stands for now.
