@@ -35,20 +35,20 @@ func TestPin(t *testing.T) {
 		return func(string) (digest.Digest, error) { return d, err }
 	}
 	for name, c := range map[string]struct {
-		r    Resolver
+		r    *Resolver
 		want digest.Digest
 		err  error
 		text string
 	}{
-		"any":          {Resolver{Pin: pin("", nil)}, other.Digest, nil, ""},
-		"pinned":       {Resolver{Pin: pin(app.Digest, nil)}, app.Digest, nil, ""},
-		"refused":      {Resolver{Pin: pin("", refused)}, "", refused, ""},
-		"place":        {Resolver{Pin: pin(app.Digest, nil), Before: []Place{moved}}, app.Digest, nil, ""},
-		"place is it":  {Resolver{Pin: pin(other.Digest, nil), Before: []Place{moved}}, other.Digest, nil, ""},
-		"gone":         {Resolver{Pin: pin(gone, nil)}, "", content.ErrNotFound, "locked to " + gone.String() + ", and is " + other.Digest.String()},
-		"other build":  {Resolver{Pin: pin(gone, nil), Build: builds}, "", nil, "building it here gave " + other.Digest.String()},
-		"no package":   {Resolver{Pin: pin(gone, nil), Build: knowsNot}, "", content.ErrNotFound, "locked to"},
-		"pull demands": {Resolver{Pin: pin(app.Digest, nil), Pull: true}, "", content.ErrNotFound, ""},
+		"any":          {&Resolver{Pin: pin("", nil)}, other.Digest, nil, ""},
+		"pinned":       {&Resolver{Pin: pin(app.Digest, nil)}, app.Digest, nil, ""},
+		"refused":      {&Resolver{Pin: pin("", refused)}, "", refused, ""},
+		"place":        {&Resolver{Pin: pin(app.Digest, nil), Before: []Place{moved}}, app.Digest, nil, ""},
+		"place is it":  {&Resolver{Pin: pin(other.Digest, nil), Before: []Place{moved}}, other.Digest, nil, ""},
+		"gone":         {&Resolver{Pin: pin(gone, nil)}, "", content.ErrNotFound, "locked to " + gone.String() + ", and is " + other.Digest.String()},
+		"other build":  {&Resolver{Pin: pin(gone, nil), Build: builds}, "", nil, "building it here gave " + other.Digest.String()},
+		"no package":   {&Resolver{Pin: pin(gone, nil), Build: knowsNot}, "", content.ErrNotFound, "locked to"},
+		"pull demands": {&Resolver{Pin: pin(app.Digest, nil), Pull: true}, "", content.ErrNotFound, ""},
 	} {
 		c.r.Store = s
 		img, err := c.r.Image(ctx, ref, amd64)
