@@ -27,7 +27,7 @@ type Options struct {
 	// Keychain finds credentials; nil means the files of docker and podman
 	// and their helpers.
 	Keychain authn.Keychain
-	// Parallel is how many blobs are transferred at once, 4 if zero.
+	// Parallel is how many blobs are transferred at once, 8 if zero.
 	Parallel int
 }
 
@@ -49,7 +49,7 @@ func New(opts Options) (*Client, error) {
 		c.opts.Keychain = authn.DefaultKeychain
 	}
 	if c.opts.Parallel == 0 {
-		c.opts.Parallel = 4
+		c.opts.Parallel = 8
 	}
 	for _, f := range opts.CertFiles {
 		pem, err := os.ReadFile(f)
