@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"sync"
 	"time"
 
@@ -77,10 +78,17 @@ func (r *reporter) Task(name string, total int64) progress.Task {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.bars != nil && r.level >= progress.Info {
+		t.name = shortDigests(name)
 		r.bars.add(&r.mu, t)
 	}
 	return t
 }
+
+var longDigest = regexp.MustCompile(`\b(sha\d+:[0-9a-f]{12})[0-9a-f]{20,}`)
+
+// shortDigests leaves of digests what tells them apart on a screen, so that
+// there is room for what else is told.
+func shortDigests(text string) string { return longDigest.ReplaceAllString(text, "$1") }
 
 // task is one piece of announced work. Its fields are guarded by the lock of
 // its reporter.

@@ -64,6 +64,19 @@ func TestBars(t *testing.T) {
 	}
 }
 
+// On a terminal of 80 columns there is room for the numbers beside a digest.
+func TestBarOfBlob(t *testing.T) {
+	var buf bytes.Buffer
+	r := &reporter{w: &buf, level: progress.Info}
+	r.bars = &bars{w: &buf, width: func() int { return 80 }}
+	blob := r.Task("pull sha256:"+strings.Repeat("0123456789abcdef", 4), 100_000_000)
+	blob.Add(25_000_000)
+	r.Message(progress.Info, "")
+	if want := "[=====               ] pull sha256:0123456789ab  25.0 MB of 100.0 MB\n"; !strings.HasSuffix(buf.String(), want) {
+		t.Errorf("the terminal shows %q, want %q at its end", buf.String(), want)
+	}
+}
+
 func TestBarWidth(t *testing.T) {
 	long := &task{name: strings.Repeat("x", 200), total: 1 << 40, done: 1 << 41}
 	if got := bar(long, 40); len(got) != 39 || strings.Contains(got, " ]") {

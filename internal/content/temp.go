@@ -140,7 +140,8 @@ func (s *Store) writeFile(name string, data []byte) error {
 	return syncDir(s.dir)
 }
 
-// syncBlobDirs makes the names of all blobs durable.
+// syncBlobDirs makes the names of all blobs durable, and those of the
+// directories they are in.
 func (s *Store) syncBlobDirs() error {
 	algorithms, err := os.ReadDir(s.path(blobsDir))
 	if errors.Is(err, os.ErrNotExist) {
@@ -156,5 +157,8 @@ func (s *Store) syncBlobDirs() error {
 			}
 		}
 	}
-	return syncDir(s.path(blobsDir))
+	if err := syncDir(s.path(blobsDir)); err != nil {
+		return err
+	}
+	return syncDir(s.dir)
 }

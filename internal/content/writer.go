@@ -23,7 +23,13 @@ type Writer struct {
 	t    *tempFile
 	h    hash.Hash
 	size int64
+	// flushed is how much is on its way to the disk.
+	flushed int64
 }
+
+// writeback is how many bytes are gathered before the system is told to start
+// writing them to the disk, so that little is left to wait for at the end.
+const writeback = 4 << 20
 
 // Create starts a blob. The writer must be closed.
 func (s *Store) Create(ctx context.Context) (*Writer, error) {
@@ -48,6 +54,10 @@ func (w *Writer) Write(p []byte) (int, error) {
 	n, err := w.t.Write(p)
 	w.h.Write(p[:n])
 	w.size += int64(n)
+	if w.size-w.flushed >= writeback {
+		startWriteback(w.t.File, w.flushed, w.size-w.flushed)
+		w.flushed = w.size
+	}
 	if err != nil {
 		err = fmt.Errorf("write blob to cache: %w", err)
 	}

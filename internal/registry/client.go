@@ -27,7 +27,7 @@ type Options struct {
 	// Keychain finds credentials; nil means the files of docker and podman
 	// and their helpers.
 	Keychain authn.Keychain
-	// Parallel is how many blobs are transferred at once, 4 if zero.
+	// Parallel is how many blobs are transferred at once, 8 if zero.
 	Parallel int
 	// Bare stores of images what describes them, and their attestations, but
 	// no layers.
@@ -39,20 +39,20 @@ type Client struct {
 	opts  Options
 	certs [][]byte
 
-	connect func() (*http.Transport, error)
-	mu      sync.Mutex
-	open    map[access]*session
+	connect  func() (*http.Transport, error)
+	mu       sync.Mutex
+	sessions map[access]*session
 }
 
 // New returns a client. Certificate files are read now and understood when a
 // registry is first asked.
 func New(opts Options) (*Client, error) {
-	c := &Client{opts: opts, open: map[access]*session{}}
+	c := &Client{opts: opts, sessions: map[access]*session{}}
 	if c.opts.Keychain == nil {
 		c.opts.Keychain = authn.DefaultKeychain
 	}
 	if c.opts.Parallel == 0 {
-		c.opts.Parallel = 4
+		c.opts.Parallel = 8
 	}
 	for _, f := range opts.CertFiles {
 		pem, err := os.ReadFile(f)
@@ -97,18 +97,26 @@ type access struct {
 // session returns the way to a repository, after asking its registry for what
 // authentication it wants.
 func (c *Client) session(ctx context.Context, a access) (*session, error) {
-	c.mu.Lock()
-	s := c.open[a]
-	c.mu.Unlock()
-	if s != nil {
+	if s := c.known(a); s != nil {
 		return s, nil
 	}
-	s, err := c.newSession(ctx, a)
+	return c.open(ctx, a, nil)
+}
+
+// known returns the session that is open already, or nil.
+func (c *Client) known(a access) *session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sessions[a]
+}
+
+func (c *Client) open(ctx context.Context, a access, said *refusal) (*session, error) {
+	s, err := c.newSession(ctx, a, said)
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.open[a] = s
+	c.sessions[a] = s
 	return s, nil
 }

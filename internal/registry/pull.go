@@ -57,9 +57,10 @@ func (c *Client) root(ctx context.Context, ref string, patience time.Duration) (
 }
 
 func (c *Client) manifestAt(ctx context.Context, t target, object string) (*session, ocispec.Descriptor, []byte, error) {
-	s, err := c.session(ctx, access{target: t})
-	if err != nil {
-		return nil, ocispec.Descriptor{}, nil, err
+	a := access{target: t}
+	s := c.known(a)
+	if s == nil {
+		return c.greet(ctx, a, object)
 	}
 	desc, data, err := s.manifest(ctx, object)
 	return s, desc, data, err

@@ -67,6 +67,8 @@ type retrier struct {
 	inner http.RoundTripper
 	// spare says that another registry can be asked instead.
 	spare bool
+	// once says that the caller tries again, in another way.
+	once bool
 }
 
 func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -84,7 +86,7 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 			}{io.LimitReader(resp.Body, maxErrorBody), resp.Body}
 		}
 		wait, passing := t.passing(r, resp, err, pause)
-		if !passing || try >= attempts || !repeatable(r) {
+		if !passing || t.once || try >= attempts || !repeatable(r) {
 			return resp, err
 		}
 		if resp != nil {

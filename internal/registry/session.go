@@ -23,7 +23,13 @@ type session struct {
 	base string
 }
 
-func (c *Client) newSession(ctx context.Context, a access) (*session, error) {
+// way is how requests get to a repository, whatever credentials they carry.
+type way struct {
+	repo    name.Repository
+	retrier *retrier
+}
+
+func (c *Client) wayTo(a access) (*way, error) {
 	base, err := c.connect()
 	if err != nil {
 		return nil, err
@@ -36,23 +42,38 @@ func (c *Client) newSession(ctx context.Context, a access) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	inner := &retrier{inner: &policy{inner: base, target: a.target}, spare: a.spare}
-	challenge, err := transport.Ping(ctx, repo.Registry, inner)
-	if err != nil {
-		return nil, err
-	}
-	rt, err := c.authenticate(ctx, repo, inner, challenge, a.write)
-	if err != nil {
-		return nil, err
-	}
+	return &way{repo, &retrier{inner: &policy{inner: base, target: a.target}, spare: a.spare}}, nil
+}
+
+// base is the URL of the repository.
+func (w *way) base(plain bool) string {
 	scheme := "https"
-	if challenge.Insecure {
+	if plain {
 		scheme = "http"
 	}
-	return &session{
-		http: &http.Client{Transport: rt},
-		base: scheme + "://" + repo.RegistryStr() + "/v2/" + repo.RepositoryStr(),
-	}, nil
+	return scheme + "://" + w.repo.RegistryStr() + "/v2/" + w.repo.RepositoryStr()
+}
+
+// newSession answers what a registry has said of authentication; if that is
+// nothing, it is asked.
+func (c *Client) newSession(ctx context.Context, a access, said *refusal) (*session, error) {
+	w, err := c.wayTo(a)
+	if err != nil {
+		return nil, err
+	}
+	var asked http.RoundTripper = w.retrier
+	if said != nil && said.host == w.repo.RegistryStr() {
+		asked = said
+	}
+	challenge, err := transport.Ping(ctx, w.repo.Registry, asked)
+	if err != nil {
+		return nil, err
+	}
+	rt, err := c.authenticate(ctx, w.repo, w.retrier, challenge, a.write)
+	if err != nil {
+		return nil, err
+	}
+	return &session{http: &http.Client{Transport: rt}, base: w.base(challenge.Insecure)}, nil
 }
 
 // authenticate answers the challenge of a registry. Credentials go to the

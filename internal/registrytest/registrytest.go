@@ -1,18 +1,12 @@
 // Package registrytest runs a real image registry, Debian's docker-registry,
-// for tests. It owns the process and its files for the life of a test.
+// for tests and benchmarks. It owns the process.
 package registrytest
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
+	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -46,59 +40,98 @@ type Registry struct {
 	CertFile string
 	// Dir is where it keeps what it is sent.
 	Dir string
+
+	cmd   *exec.Cmd
+	log   bytes.Buffer
+	ended chan error
 }
 
 // Start runs a registry until the test ends. Without docker-registry the test
 // is skipped.
 func Start(t testing.TB, o Options) *Registry {
 	t.Helper()
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
+	r, err := Run(t.TempDir(), o)
+	if errors.Is(err, exec.ErrNotFound) {
 		t.Skip("no docker-registry; Debian has it in the package of that name")
 	}
-	dir := t.TempDir()
-	r := &Registry{Host: freeAddress(t), Dir: filepath.Join(dir, "data")}
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}\nhttp:\n  addr: %s\n  secret: x\n", r.Dir, r.Host)
-	if o.TLS {
-		r.CertFile = filepath.Join(dir, "ca.pem")
-		issue(t, dir)
-		config += fmt.Sprintf("  tls: {certificate: %q, key: %q}\n", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if o.Accounts {
-		config += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %q}}\n", write(t, dir, "htpasswd", []byte(account+"\n")))
-	}
-	r.run(t, exec.Command(program, "serve", write(t, dir, "config.yml", []byte(config))))
+	t.Cleanup(r.Stop)
 	return r
 }
 
-func (r *Registry) run(t testing.TB, cmd *exec.Cmd) {
-	t.Helper()
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+// Run starts a registry that keeps its files in dir until it is stopped.
+// Without docker-registry the error is [exec.ErrNotFound].
+func Run(dir string, o Options) (*Registry, error) {
+	program, err := exec.LookPath("docker-registry")
+	if err != nil {
+		return nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-	})
-	// It only matters that something answers.
+	host, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{Host: host, Dir: filepath.Join(dir, "data"), ended: make(chan error, 1)}
+	config, err := r.configure(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	r.cmd = exec.Command(program, "serve", config)
+	r.cmd.Stdout, r.cmd.Stderr = &r.log, &r.log
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { r.ended <- r.cmd.Wait() }()
+	if err := r.wait(); err != nil {
+		r.Stop()
+		return nil, fmt.Errorf("docker-registry: %w\n%s", err, &r.log)
+	}
+	return r, nil
+}
+
+// configure writes the configuration and what it refers to.
+func (r *Registry) configure(dir string, o Options) (string, error) {
+	config := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}\nhttp:\n  addr: %s\n  secret: x\n", r.Dir, r.Host)
+	if o.TLS {
+		r.CertFile = filepath.Join(dir, "ca.pem")
+		if err := issue(dir); err != nil {
+			return "", err
+		}
+		config += fmt.Sprintf("  tls: {certificate: %q, key: %q}\n", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	}
+	if o.Accounts {
+		accounts := filepath.Join(dir, "htpasswd")
+		if err := os.WriteFile(accounts, []byte(account+"\n"), 0o600); err != nil {
+			return "", err
+		}
+		config += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %q}}\n", accounts)
+	}
+	name := filepath.Join(dir, "config.yml")
+	return name, os.WriteFile(name, []byte(config), 0o600)
+}
+
+// wait returns when the registry answers; it only matters that something does.
+func (r *Registry) wait() error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	for range 200 {
 		if resp, err := client.Get(r.URL() + "/v2/"); err == nil {
-			resp.Body.Close()
-			return
+			return resp.Body.Close()
 		}
 		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("docker-registry: %v\n%s", err, &log)
+		case err := <-r.ended:
+			r.ended <- err
+			return errors.Join(errors.New("it ended"), err)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	t.Fatalf("docker-registry does not answer\n%s", &log)
+	return errors.New("it does not answer")
+}
+
+// Stop ends the registry. What it was sent stays.
+func (r *Registry) Stop() {
+	_ = r.cmd.Process.Kill()
+	<-r.ended
 }
 
 // URL is the address of the registry with its scheme.
@@ -109,66 +142,10 @@ func (r *Registry) URL() string {
 	return "http://" + r.Host
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
+func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func write(t testing.TB, dir, name string, data []byte) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// issue writes an authority, and a certificate of it for this host.
-func issue(t testing.TB, dir string) {
-	t.Helper()
-	authority := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	host := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "registry"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter, DNSNames: []string{"localhost"},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	authorityKey, hostKey := newKey(t), newKey(t)
-	encode(t, dir, "ca.pem", "CERTIFICATE", sign(t, authority, authority, &authorityKey.PublicKey, authorityKey))
-	encode(t, dir, "cert.pem", "CERTIFICATE", sign(t, host, authority, &hostKey.PublicKey, authorityKey))
-	der, err := x509.MarshalECPrivateKey(hostKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	encode(t, dir, "key.pem", "EC PRIVATE KEY", der)
-}
-
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
-func sign(t testing.TB, c, parent *x509.Certificate, public *ecdsa.PublicKey, by *ecdsa.PrivateKey) []byte {
-	t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, public, by)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
-func encode(t testing.TB, dir, name, kind string, der []byte) {
-	t.Helper()
-	write(t, dir, name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	return l.Addr().String(), l.Close()
 }

@@ -63,32 +63,45 @@ func buildArgs(files ...string) []string {
 
 // run executes the tool with additional environment variables.
 func run(ctx context.Context, env []string, args ...string) (cost, error) {
-	cmd := exec.CommandContext(ctx, tool, args...)
+	return measure(ctx, env, tool, args...)
+}
+
+// measure executes a program with additional environment variables.
+func measure(ctx context.Context, env []string, name string, args ...string) (cost, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = os.Stderr
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
-		return cost{}, fmt.Errorf("%s %v: %w", tool, args, err)
+		return cost{}, fmt.Errorf("%s %v: %w", name, args, err)
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	return cost{wall: time.Since(began), peak: usage.Maxrss << 10}, nil
 }
 
-// median runs something several times; time and memory are those of the
-// middle.
+// median runs something several times.
 func median(fn func(i int) (cost, error)) (cost, error) {
-	var walls []time.Duration
-	var peaks []int64
+	var all []cost
 	for i := range rounds {
 		c, err := fn(i)
 		if err != nil {
 			return c, err
 		}
+		all = append(all, c)
+	}
+	return middle(all), nil
+}
+
+// middle returns the medians of time and of memory.
+func middle(all []cost) cost {
+	var walls []time.Duration
+	var peaks []int64
+	for _, c := range all {
 		walls, peaks = append(walls, c.wall), append(peaks, c.peak)
 	}
 	slices.Sort(walls)
 	slices.Sort(peaks)
-	return cost{walls[rounds/2], peaks[rounds/2]}, nil
+	return cost{walls[len(all)/2], peaks[len(all)/2]}
 }
 
 // coldCache returns a copy of the cache that holds images only. Blobs are

@@ -1,6 +1,7 @@
-// Command bench measures the default system: what a build of it takes, how
-// many instructions the guest executes until its first containers, and with
-// how little memory it serves.
+// Command bench measures the image cache and the default system: how a pull
+// compares with that of others, what a build takes, how many instructions the
+// guest executes until its first containers, and with how little memory it
+// serves. Arguments choose among "cache", "build", "boot" and "memory".
 //
 // Guest instructions are counted by QEMU, which ties the clock of the machine
 // to them; they do not depend on what else the host does. Idle waiting counts
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"text/tabwriter"
 )
@@ -26,28 +28,35 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx); err != nil {
+	if err := bench(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context) error {
+// section is one thing that is measured.
+type section struct {
+	name string
+	run  func(context.Context, *tabwriter.Writer) error
+}
+
+var sections = []section{
+	{"cache", benchPull}, {"cache", benchList}, {"build", benchBuild}, {"boot", benchBoot}, {"memory", benchMemory},
+}
+
+func bench(ctx context.Context, wanted []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	fmt.Printf("default system for %s, %d processors\n\n", runtime.GOARCH, runtime.NumCPU())
+	fmt.Printf("%s, %d processors\n\n", runtime.GOARCH, runtime.NumCPU())
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	if err := benchBuild(ctx, table); err != nil {
-		return err
-	}
-	if runtime.GOARCH == "amd64" {
-		if err := benchBoot(ctx, table); err != nil {
+	for _, s := range sections {
+		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
+			continue
+		}
+		if err := s.run(ctx, table); err != nil {
 			return err
 		}
-	}
-	if err := benchMemory(ctx, table); err != nil {
-		return err
 	}
 	return table.Flush()
 }
