@@ -8,7 +8,6 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -31,6 +30,11 @@ type buildOptions struct {
 	out        string
 	pull       bool
 	noSBOM     bool
+	size       string
+	loaders    string
+
+	selected []output.Format
+	diskSize int64
 }
 
 func newBuildCmd(a *app) *cobra.Command {
@@ -72,6 +76,8 @@ func (o *buildOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.out, "o", "", "same as --output")
 	flags.BoolVar(&o.pull, "pull", false, "ask the registry for every image even if it is in the cache")
 	flags.BoolVar(&o.noSBOM, "no-sbom", false, "neither collect nor write an SBOM")
+	flags.StringVar(&o.size, "size", "1024M", "size of disks, in MiB with M, in GiB with G or nothing behind the number (default: that of the format, or what the system needs)")
+	flags.StringVar(&o.loaders, "boot-loaders", "", "image of the boot loaders that formats with firmware need, or @pkg:<directory> (default "+bootLoaders+")")
 	_ = flags.MarkHidden("o")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(output.Names(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions(architectures, cobra.ShellCompDirectiveNoFileComp))
@@ -99,13 +105,13 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 			o.formats = []string{"tar"}
 		}
 	}
-	for _, name := range o.formats {
-		f, err := output.Lookup(name)
-		if err != nil {
+	var err error
+	if o.selected, err = output.Select(o.formats, o.arch); err != nil {
+		return err
+	}
+	if cmd.Flags().Changed("size") {
+		if o.diskSize, err = parseSize(o.size); err != nil {
 			return err
-		}
-		if f.Streamable && len(o.formats) > 1 {
-			return fmt.Errorf("format %s must be the only format specified", name)
 		}
 	}
 	if o.out != "" {
@@ -118,8 +124,8 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 }
 
 func (o *buildOptions) checkOut(cmd *cobra.Command) error {
-	switch f, _ := output.Lookup(o.formats[0]); {
-	case len(o.formats) > 1:
+	switch f := o.selected[0]; {
+	case len(o.selected) > 1:
 		return errors.New("--output takes one format; give --dir and --name for several")
 	case cmd.Flags().Changed("name"), cmd.Flags().Changed("dir"):
 		return errors.New("--output names the file; it cannot be combined with --name or --dir")
@@ -169,33 +175,26 @@ func (a *app) build(ctx context.Context, files []string, o buildOptions) (string
 	if err != nil {
 		return "", err
 	}
+	loaders, err := a.loadBootLoaders(ctx, local, images, files, o)
+	if err != nil {
+		return "", err
+	}
 	return o.write(ctx, sys, output.Options{
-		Dir: o.dir, Name: o.name, Cache: images.Store.Derived(), DecompressKernel: o.decompress,
+		Dir: o.dir, Name: o.name, Arch: o.arch, Cache: images.Store.Derived(), DecompressKernel: o.decompress,
+		DiskSize: o.diskSize, Loaders: loaders,
 	}, a.stdout)
 }
 
 // write makes all formats of the system.
 func (o buildOptions) write(ctx context.Context, sys *rootfs.System, opts output.Options, stdout io.Writer) (string, error) {
 	if o.out != "" {
-		f, err := output.Lookup(o.formats[0])
-		if err != nil {
-			return "", err
-		}
-		stream := func(w io.Writer) error { return f.Stream(ctx, sys, opts, w) }
+		stream := func(w io.Writer) error { return o.selected[0].Stream(ctx, sys, opts, w) }
 		if o.out == "-" {
 			return o.out, stream(stdout)
 		}
 		return o.out, output.WriteFile(o.out, stream)
 	}
 	progress.Infof(ctx, "Create outputs:")
-	for _, name := range slices.Compact(o.formats) {
-		f, err := output.Lookup(name)
-		if err != nil {
-			return "", err
-		}
-		if _, err := f.Write(ctx, sys, opts); err != nil {
-			return "", err
-		}
-	}
-	return filepath.Join(o.dir, o.name), nil
+	_, err := output.Write(ctx, sys, o.selected, opts)
+	return filepath.Join(o.dir, o.name), err
 }
