@@ -20,7 +20,7 @@ import (
 
 const (
 	// bootLoaders is the image of tools/boot.
-	bootLoaders = "linuxkit/boot:TAG"
+	bootLoaders = "linuxkit/boot:55f9f8bfe8186a5a4c84a268c87bde38ff13e2a5"
 	// bootLoadersDir is where its package is in a repository.
 	bootLoadersDir = "tools/boot"
 )
