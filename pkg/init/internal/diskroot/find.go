@@ -19,13 +19,14 @@ func (f finder) path(name string) string { return filepath.Join(f.root, name) }
 // find returns the path of the device that spec names, as root= has it, and
 // what is on it. The error wraps errAbsent if waiting may help.
 func (f finder) find(spec string) (string, Super, error) {
-	key, value, tagged := strings.Cut(spec, "=")
+	key, value, _ := strings.Cut(spec, "=")
+	tagged := value != ""
 	switch {
 	case strings.HasPrefix(spec, "/dev/"):
 		return f.look(spec)
 	case tagged && (key == "LABEL" || key == "UUID"):
 		return f.search(func(_ string, s Super) bool {
-			return key == "LABEL" && s.Label == value || key == "UUID" && s.UUID != "" && strings.EqualFold(s.UUID, value)
+			return key == "LABEL" && s.Label == value || key == "UUID" && strings.EqualFold(s.UUID, value)
 		})
 	case tagged && (key == "PARTUUID" || key == "PARTLABEL"):
 		word := map[string]string{"PARTUUID": "PARTUUID", "PARTLABEL": "PARTNAME"}[key]
