@@ -63,15 +63,20 @@ var cells = []cell{
 	{"kernel+squashfs", "riscv64", direct, "disk", "squashfs", "256", suffix("", "--squashfs")},
 }
 
-// booted is the onboot container of the systems: it looks at the root and
+// booted is what the systems do: one container looks at the root, the next
 // switches the machine off.
 const booted = `onboot:
   - name: booted
-    image: "@pkg:%s"
+    image: "@pkg:%[1]s"
     pid: host
     capabilities: [all]
     env: ["MOUNTS=/proc/1/mountinfo"]
-    command: ["/probe", "say", "booted", "--", "mount", "/", "%s", "ro", "--", "signal", "1", "SIGUSR2"]
+    command: ["/probe", "say", "booted", "--", "mount", "/", "%[2]s", "ro"]
+  - name: off
+    image: "@pkg:%[1]s"
+    pid: host
+    capabilities: [all]
+    command: ["/probe", "signal", "1", "SIGUSR2"]
 `
 
 // TestFormats boots a system from every format and checks that the table of
