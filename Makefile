@@ -2,10 +2,11 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFILES     = $(shell git ls-files '*.go')
-MODULES     = $(dir $(shell git ls-files '*go.mod'))
+# Modules with code of their own; others only name a program of somebody else.
+MODULES     = $(foreach m,$(dir $(shell git ls-files '*go.mod')),$(if $(shell git ls-files '$(m)*.go'),$(m)))
 SETUP      ?= yes
 
-.PHONY: all build demo run test bench lint cross setup-demo setup-test clean
+.PHONY: all build demo run test bench crash lint cross setup-demo setup-test clean
 
 all: build
 
@@ -22,13 +23,20 @@ demo: setup-demo build
 
 # Boots the default system with its console on this terminal.
 run: setup-demo build
-	bin/linuxkit run --publish 8080:80 linuxkit.yml
+	mkdir -p build
+	bin/linuxkit build --dir build linuxkit.yml
+	bin/linuxkit run --publish 8080:80 build/linuxkit
 
 test: setup-test lint build
 	go run ./test/run $(MODULES)
 
 bench: setup-test build
 	go run ./test/bench
+
+# Kills processes that share a cache at random times, 200 times, and as often
+# with a file system that is full at random points.
+crash: setup-test
+	CRASH_ROUNDS=200 go test -count=1 -timeout 30m -run 'TestKill|TestFullDisk' -v ./cmd/linuxkit
 
 lint: cross
 	@unformatted=$$(gofmt -l $(GOFILES)); test -z "$$unformatted" || { echo "not gofmt-clean:" $$unformatted >&2; exit 1; }

@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	imagepkg "github.com/linuxkit/linuxkit/internal/image"
 )
 
 const (
@@ -66,12 +67,13 @@ func complete(ctx context.Context, s *content.Store, list []ocispec.Descriptor, 
 	return !slices.ContainsFunc(m.Layers, func(d ocispec.Descriptor) bool { return !s.Has(ctx, d) })
 }
 
-// replaceIndex makes ref an index of one image.
-func replaceIndex(ctx context.Context, s *content.Store, ref string, image ocispec.Descriptor) error {
-	desc, err := writeIndex(ctx, s, []ocispec.Descriptor{image})
+// replaceIndex makes ref an index of exactly list.
+func replaceIndex(ctx context.Context, s *content.Store, ref string, list []ocispec.Descriptor) error {
+	desc, err := writeIndex(ctx, s, list)
 	if err != nil {
 		return err
 	}
+	desc.Annotations = map[string]string{imagepkg.AnnotationBuilt: "true"}
 	return s.Tag(ctx, ref, desc)
 }
 
@@ -132,9 +134,17 @@ func writeIndex(ctx context.Context, s *content.Store, list []ocispec.Descriptor
 }
 
 // mergeChildren puts each new image in the place of the old one for its
-// platform, or at the end, and drops attestations whose image is gone.
+// platform, or at the end with new attestations, and drops attestations whose
+// image is gone or attested anew.
 func mergeChildren(old, images []ocispec.Descriptor) []ocispec.Descriptor {
-	merged := slices.Clone(old)
+	anew := map[string]bool{}
+	for _, d := range images {
+		anew[d.Annotations[annotationSubjectDigest]] = true
+	}
+	merged := slices.DeleteFunc(slices.Clone(old), func(d ocispec.Descriptor) bool {
+		subject, attests := d.Annotations[annotationSubjectDigest]
+		return attests && anew[subject]
+	})
 	for _, image := range images {
 		i := slices.IndexFunc(merged, func(d ocispec.Descriptor) bool { return samePlatform(d.Platform, image.Platform) })
 		if i < 0 {
@@ -150,8 +160,8 @@ func mergeChildren(old, images []ocispec.Descriptor) []ocispec.Descriptor {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(merged, func(d ocispec.Descriptor) bool {
 		subject, attests := d.Annotations[annotationSubjectDigest]
-		again := seen[d.Digest.String()]
-		seen[d.Digest.String()] = true
+		again := seen[d.Digest.String()+subject]
+		seen[d.Digest.String()+subject] = true
 		return again || attests && !present[subject]
 	})
 }

@@ -32,6 +32,10 @@ func TestMergeChildren(t *testing.T) {
 			list{child("b", "amd64"), child("ab", "@b")},
 			list{child("b", "amd64"), child("r", "arm64"), child("ar", "@r"), child("ab", "@b")},
 		},
+		"attested anew": {
+			list{child("a", "amd64"), child("old", "@a")}, list{child("a", "amd64"), child("new", "@a")},
+			list{child("a", "amd64"), child("new", "@a")},
+		},
 		"variants differ": {list{child("6", "arm/v6")}, list{child("7", "arm/v7")}, list{child("6", "arm/v6"), child("7", "arm/v7")}},
 		"arm64 is v8":     {list{child("a", "arm64/v8")}, list{child("b", "arm64")}, list{child("b", "arm64")}},
 		"the same again":  {list{child("a", "amd64")}, list{child("a", "amd64")}, list{child("a", "amd64")}},

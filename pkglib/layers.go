@@ -12,26 +12,32 @@ import (
 
 	"github.com/linuxkit/linuxkit/config"
 	"github.com/linuxkit/linuxkit/internal/builder"
-	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/progress"
 )
 
 // layerList is the decoded `layers` of a build.yml.
 type layerList = []builder.Layer
 
-// maker makes the image of a package for one platform in a store and returns
-// the descriptor of its manifest.
-type maker func(ctx context.Context, s *content.Store, p Pkg, labels map[string]string, platform ocispec.Platform) (ocispec.Descriptor, error)
+// maker makes the image of a package for one platform in the store of o and
+// returns the descriptors of its manifest and of the attestations about it.
+type maker func(ctx context.Context, o *buildOpts, p Pkg, labels map[string]string, platform ocispec.Platform) ([]ocispec.Descriptor, error)
 
-func makeLayers(ctx context.Context, s *content.Store, p Pkg, labels map[string]string, platform ocispec.Platform) (ocispec.Descriptor, error) {
+func makeLayers(ctx context.Context, o *buildOpts, p Pkg, labels map[string]string, platform ocispec.Platform) ([]ocispec.Descriptor, error) {
 	r := p.recipe()
 	r.Labels = labels
-	return builder.Build(ctx, s, r, platform)
+	return builder.Build(ctx, o.store, r, platform)
+}
+
+// tellLayers says what makeLayers would do.
+func tellLayers(_ context.Context, o *buildOpts, p Pkg, _ map[string]string, platform ocispec.Platform) ([]ocispec.Descriptor, error) {
+	_, err := fmt.Fprintf(o.out, "make %d layers of %s for %s\n", len(p.info.layers), p.dir, formatPlatform(platform))
+	return nil, err
 }
 
 func (p Pkg) recipe() builder.Recipe {
 	return builder.Recipe{
 		Dir:        p.dir,
+		Name:       p.FullTag(),
 		Layers:     p.info.layers,
 		Entrypoint: p.info.Entrypoint,
 		Cmd:        p.info.Cmd,

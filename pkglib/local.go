@@ -2,7 +2,10 @@ package pkglib
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -87,13 +90,53 @@ func (l *Local) build(ctx context.Context, p Pkg, key string, platform ocispec.P
 	if done {
 		return nil
 	}
-	progress.Infof(ctx, "Building package %s", p.Tag())
-	opts := append([]BuildOpt{}, l.opts...)
-	if err := p.Build(ctx, append(opts, WithBuildPlatforms(platform.OS+"/"+archOf(platform)))...); err != nil {
+	if err := l.buildAll(ctx, p, platform, nil); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.built[key] = true
 	return nil
+}
+
+// buildAll builds a package after those that its build arguments name; path are
+// the packages that need it.
+func (l *Local) buildAll(ctx context.Context, p Pkg, platform ocispec.Platform, path []string) error {
+	if slices.Contains(path, p.FullTag()) {
+		return fmt.Errorf("packages need each other: %s", strings.Join(append(path, p.FullTag()), " needs "))
+	}
+	if err := p.ProcessBuildArgs(ctx); err != nil {
+		return err
+	}
+	opts := append(slices.Clone(l.opts), WithBuildPlatforms(formatPlatform(platform)))
+	for _, n := range p.named {
+		for _, at := range p.platformsOf(ctx, n, platform) {
+			if err := l.buildAll(ctx, n, at, append(slices.Clone(path), p.FullTag())); err != nil {
+				return err
+			}
+		}
+	}
+	progress.Infof(ctx, "Building package %s", p.Tag())
+	return p.Build(ctx, opts...)
+}
+
+// platformsOf returns the platforms for which the Dockerfile needs the image of
+// another package.
+func (p Pkg) platformsOf(ctx context.Context, other Pkg, target ocispec.Platform) []ocispec.Platform {
+	o := &buildOpts{}
+	args, err := p.args(ctx, o)
+	if err != nil {
+		return nil // which the build of p tells
+	}
+	list, err := p.bases(o, args, target, hostPlatform)
+	if err != nil {
+		return nil
+	}
+	var platforms []ocispec.Platform
+	for _, b := range list {
+		if reference.ExpandTagged(b.Name) == other.FullTag() {
+			platforms = append(platforms, b.Platform)
+		}
+	}
+	return platforms
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -15,16 +16,24 @@ import (
 type BuildOpt func(*buildOpts) error
 
 type buildOpts struct {
-	force, skip       bool
-	platforms         []ocispec.Platform
-	store             *content.Store
-	out               io.Writer
-	version, revision string
-	make              maker
+	force, skip, pull, push, manifest, docker, dryRun bool
+	ignoreCached, preCache, progressShared            bool
+	release, dockerfile, sbomScanner, progress        string
+	platforms                                         []ocispec.Platform
+	builders                                          map[string][]string
+	buildArgs, ssh                                    []string
+	registryAuth                                      map[string]RegistryAuth
+	store                                             *content.Store
+	remote                                            Remote
+	runner                                            DockerRunner
+	builder                                           BuilderConfig
+	out, progressWriter                               io.Writer
+	version, revision                                 string
+	make                                              maker
 }
 
 func newBuildOpts(opts []BuildOpt) (*buildOpts, error) {
-	o := &buildOpts{out: io.Discard, version: "unknown", revision: "unknown", make: makeLayers}
+	o := &buildOpts{out: io.Discard, version: "unknown", revision: "unknown", sbomScanner: "false"}
 	for _, opt := range opts {
 		if err := opt(o); err != nil {
 			return nil, err
@@ -33,20 +42,41 @@ func newBuildOpts(opts []BuildOpt) (*buildOpts, error) {
 	switch {
 	case o.force && o.skip:
 		return nil, errors.New("cannot force build and skip build")
+	case o.release != "" && !o.push:
+		return nil, fmt.Errorf("cannot release %q if not pushing", o.release)
 	case o.store == nil:
 		return nil, errors.New("must provide linuxkit build cache directory")
 	}
 	return o, nil
 }
 
-// WithBuildForce builds even what the cache has.
-func WithBuildForce() BuildOpt {
-	return func(o *buildOpts) error { o.force = true; return nil }
+// set makes an option that cannot fail.
+func set(fn func(o *buildOpts)) BuildOpt {
+	return func(o *buildOpts) error { fn(o); return nil }
 }
 
+// WithBuildForce builds even what the cache has.
+func WithBuildForce() BuildOpt { return set(func(o *buildOpts) { o.force = true }) }
+
 // WithBuildSkip builds nothing.
-func WithBuildSkip() BuildOpt {
-	return func(o *buildOpts) error { o.skip = true; return nil }
+func WithBuildSkip() BuildOpt { return set(func(o *buildOpts) { o.skip = true }) }
+
+// WithBuildPull pulls what only the registry has, instead of noting that it is
+// there.
+func WithBuildPull() BuildOpt { return set(func(o *buildOpts) { o.pull = true }) }
+
+// WithBuildPush pushes the image after it was built.
+func WithBuildPush() BuildOpt { return set(func(o *buildOpts) { o.push = true }) }
+
+// WithBuildManifest pushes also a name for each platform.
+func WithBuildManifest() BuildOpt { return set(func(o *buildOpts) { o.manifest = true }) }
+
+// WithRelease publishes the image also under this tag.
+func WithRelease(release string) BuildOpt { return set(func(o *buildOpts) { o.release = release }) }
+
+// WithBuildTargetDockerCache loads the images into docker besides.
+func WithBuildTargetDockerCache() BuildOpt {
+	return set(func(o *buildOpts) { o.docker, o.pull = true, true })
 }
 
 // WithBuildPlatforms chooses platforms, such as "linux/arm64", instead of all
@@ -64,6 +94,40 @@ func WithBuildPlatforms(platforms ...string) BuildOpt {
 	}
 }
 
+// WithBuildBuilders names docker contexts or BuildKit addresses by platform.
+// Several, separated by commas, share the builds of a platform.
+func WithBuildBuilders(builders map[string]string) BuildOpt {
+	return func(o *buildOpts) error {
+		o.builders = map[string][]string{}
+		for platform, names := range builders {
+			p, err := ParsePlatform(platform)
+			if err != nil {
+				return err
+			}
+			o.builders[formatPlatform(p)] = strings.Split(names, ",")
+		}
+		return nil
+	}
+}
+
+// WithBuildDocker builds with a runner of the caller's, who closes it.
+func WithBuildDocker(r DockerRunner) BuildOpt { return set(func(o *buildOpts) { o.runner = r }) }
+
+// WithBuildBuilderConfig describes the builder container.
+func WithBuildBuilderConfig(c BuilderConfig) BuildOpt {
+	return set(func(o *buildOpts) { o.builder = c })
+}
+
+// WithBuildBuilderImage is the image of the builder container.
+func WithBuildBuilderImage(image string) BuildOpt {
+	return set(func(o *buildOpts) { o.builder.Image = image })
+}
+
+// WithBuildBuilderRestart makes the builder container anew.
+func WithBuildBuilderRestart(restart bool) BuildOpt {
+	return set(func(o *buildOpts) { o.builder.Restart = restart })
+}
+
 // WithBuildCacheDir names the directory of the cache to build into.
 func WithBuildCacheDir(dir string) BuildOpt {
 	return func(o *buildOpts) (err error) {
@@ -76,19 +140,68 @@ func WithBuildCacheDir(dir string) BuildOpt {
 }
 
 // WithBuildStore builds into an open cache.
-func WithBuildStore(s *content.Store) BuildOpt {
-	return func(o *buildOpts) error { o.store = s; return nil }
-}
+func WithBuildStore(s *content.Store) BuildOpt { return set(func(o *buildOpts) { o.store = s }) }
+
+// WithBuildRemote asks these registries, pulls from and pushes to them. Without
+// it nothing but the cache is looked at.
+func WithBuildRemote(r Remote) BuildOpt { return set(func(o *buildOpts) { o.remote = r }) }
 
 // WithBuildOutputWriter receives the lines that tell what is found and built.
 // Without it they are discarded.
-func WithBuildOutputWriter(w io.Writer) BuildOpt {
-	return func(o *buildOpts) error { o.out = w; return nil }
+func WithBuildOutputWriter(w io.Writer) BuildOpt { return set(func(o *buildOpts) { o.out = w }) }
+
+// WithBuildIgnoreCache offers no images of the cache to a Dockerfile.
+func WithBuildIgnoreCache() BuildOpt { return set(func(o *buildOpts) { o.ignoreCached = true }) }
+
+// WithPreCacheImages pulls the images that a Dockerfile needs into the cache
+// first.
+func WithPreCacheImages() BuildOpt { return set(func(o *buildOpts) { o.preCache = true }) }
+
+// WithBuildSbomScanner has an image of a Dockerfile scanned for what it is made
+// of: by the image scanner, or BuildKit's own if that is empty; "false" turns
+// it off again.
+func WithBuildSbomScanner(scanner string) BuildOpt {
+	return set(func(o *buildOpts) { o.sbomScanner = scanner })
 }
+
+// WithDockerfile replaces the name of the Dockerfile.
+func WithDockerfile(name string) BuildOpt { return set(func(o *buildOpts) { o.dockerfile = name }) }
+
+// WithBuildArgs adds build arguments "KEY=VALUE", which override those of the
+// build.yml.
+func WithBuildArgs(args []string) BuildOpt {
+	args = slices.Clone(args)
+	return set(func(o *buildOpts) { o.buildArgs = args })
+}
+
+// WithProgress is how BuildKit's progress is shown: auto, plain, tty, quiet or
+// rawjson.
+func WithProgress(mode string) BuildOpt { return set(func(o *buildOpts) { o.progress = mode }) }
+
+// WithProgressWriter receives BuildKit's progress. Without it none is shown.
+func WithProgressWriter(w io.Writer) BuildOpt {
+	return set(func(o *buildOpts) { o.progressWriter = w })
+}
+
+// WithProgressShared says that others write to the progress writer too: lines
+// then tell what they are about.
+func WithProgressShared() BuildOpt { return set(func(o *buildOpts) { o.progressShared = true }) }
+
+// WithSSH forwards SSH agents to the steps of a Dockerfile.
+func WithSSH(agents []string) BuildOpt { return set(func(o *buildOpts) { o.ssh = agents }) }
+
+// WithRegistryAuth are the credentials that BuildKit uses instead of those of
+// docker's configuration.
+func WithRegistryAuth(auth map[string]RegistryAuth) BuildOpt {
+	return set(func(o *buildOpts) { o.registryAuth = auth })
+}
+
+// WithDryRun tells what would be built, and writes nothing.
+func WithDryRun() BuildOpt { return set(func(o *buildOpts) { o.dryRun = true }) }
 
 // WithToolVersion sets the labels that tell which program made an image.
 func WithToolVersion(version, revision string) BuildOpt {
-	return func(o *buildOpts) error { o.version, o.revision = version, revision; return nil }
+	return set(func(o *buildOpts) { o.version, o.revision = version, revision })
 }
 
 // ParsePlatform reads "linux/<architecture>[/<variant>]".
@@ -115,3 +228,5 @@ func ParsePlatform(text string) (ocispec.Platform, error) {
 func badPlatform(text, why string) error {
 	return fmt.Errorf("invalid target platform specification '%s'%s", text, why)
 }
+
+func formatPlatform(p ocispec.Platform) string { return p.OS + "/" + archOf(p) }

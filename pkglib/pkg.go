@@ -42,11 +42,13 @@ type PkglibConfig struct {
 type Pkg struct {
 	info       PkgInfo
 	dir        string // absolute
+	yml        string // path of the build.yml
 	hash, tag  string
 	commitHash string
 	dirty      bool
 	repo       *git.Repository // nil outside git
 	sources    []source
+	named      []Pkg // by build arguments, see ProcessBuildArgs
 }
 
 // NewFromConfig loads the packages in the directories paths, in this order.
@@ -77,7 +79,7 @@ func load(ctx context.Context, cfg PkglibConfig, repos *git.Cache, path string) 
 	if err := info.override(cfg); err != nil {
 		return Pkg{}, fmt.Errorf("package %s: %w", dir, err)
 	}
-	p := Pkg{info: info, dir: dir, commitHash: cfg.HashCommit}
+	p := Pkg{info: info, dir: dir, yml: yml, commitHash: cfg.HashCommit}
 	if err := p.complete(ctx, cfg, repos); err != nil {
 		return Pkg{}, fmt.Errorf("%s: %w", yml, err)
 	}

@@ -23,6 +23,7 @@ import (
 type buildOptions struct {
 	arch       string
 	decompress bool
+	docker     bool
 	dir        string
 	dryRun     bool
 	formats    []string
@@ -69,6 +70,7 @@ func (o *buildOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.arch, "arch", runtime.GOARCH, "architecture to build for: amd64, arm64 or riscv64")
 	flags.BoolVar(&o.decompress, "decompress-kernel", false, "store the kernel decompressed")
 	flags.StringVar(&o.dir, "dir", "", "directory of the output files (default the current directory)")
+	flags.BoolVar(&o.docker, "docker", false, "look for images in the Docker engine first")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the merged configuration and stop")
 	flags.StringSliceVarP(&o.formats, "format", "f", nil, "output formats, separated by commas; may be repeated")
 	flags.StringVar(&o.name, "name", "", "base name of the output files (default the last file's, without extension)")
@@ -151,7 +153,10 @@ func baseName(arg string) string {
 // build assembles the system that files describe and returns the prefix of
 // the files it wrote.
 func (a *app) build(ctx context.Context, files []string, o buildOptions) (string, error) {
-	local := a.localPackages()
+	local, err := a.localPackages()
+	if err != nil {
+		return "", err
+	}
 	cfg, err := config.Load(ctx, files, config.LoadOptions{Stdin: a.stdin, Package: local.Package})
 	if err != nil {
 		return "", err
@@ -164,7 +169,7 @@ func (a *app) build(ctx context.Context, files []string, o buildOptions) (string
 		_, err = fmt.Fprintf(a.stdout, "%s\n", text)
 		return "", err
 	}
-	images, err := a.resolver(local, o.pull)
+	images, err := a.resolver(local, o)
 	if err != nil {
 		return "", err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,11 +21,17 @@ func newCacheCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "Work with the image cache",
-		Args:  cobra.ArbitraryArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: `The cache holds the images that builds use and make, for any architecture. It is
+an OCI image layout in the directory --cache, else $LINUXKIT_CACHE, else
+~/.linuxkit/cache. Any number of processes may use it at once.`,
+		Example: `  linuxkit cache ls
+  linuxkit cache pull alpine:3.22`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newCacheLsCmd(a), newCacheRmCmd(a), newCacheCleanCmd(a),
-		newCacheImportCmd(a), newCacheExportCmd(a), newCachePullCmd(a))
+		newCacheImportCmd(a), newCacheExportCmd(a), newCachePullCmd(a), newCachePushCmd(a),
+		newCacheDuCmd(a), newCacheVerifyCmd(a), newCacheGCCmd(a))
 	return cmd
 }
 
@@ -36,6 +41,11 @@ func newCacheLsCmd(a *app) *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List the images of the cache",
+		Long: `List the names of the cache, sorted, each with the digest of what it stands
+for: an index of images for several platforms, or one image. The list goes to
+standard error, as JSON to standard output.`,
+		Example: `  linuxkit cache ls
+  linuxkit cache ls --json | jq -r .[].name`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := content.Open(a.cacheDir)
 			if err != nil {
@@ -80,16 +90,24 @@ func writeCacheJSON(w io.Writer, all []content.Named) error {
 	for i, n := range all {
 		list[i] = cachedImage{n.Ref, n.Digest.String(), n.MediaType, n.Size}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(list)
+	return writeJSON(w, list)
 }
 
 func newCacheImportCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "import <file>",
-		Short: "Import an image from a tar of an OCI image layout, from standard input if <file> is -",
-		Args:  cobra.MinimumNArgs(1),
+		Short: "Import images from a tar archive into the cache",
+		Long: `Import images from an archive, or from standard input if the file is -. It may
+be a tar of an OCI image layout or what docker save writes, plain or compressed
+with gzip or zstd. Every blob is compared with its digest.
+
+The images get the full names that the archive says: the annotation
+io.containerd.image.name, else org.opencontainers.image.ref.name, else the
+RepoTags of docker.`,
+		Example: `  linuxkit cache import image.tar
+  docker save alpine:3.22 | linuxkit cache import -`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := content.Open(a.cacheDir)
 			if err != nil {
@@ -104,18 +122,36 @@ func newCacheImportCmd(a *app) *cobra.Command {
 				defer f.Close()
 				in = f
 			}
-			_, err = image.Import(cmd.Context(), s, in)
-			return err
+			return a.eachTransfer(cmd, args[:1], asJSON, false, func(t *transfer, _ string) error {
+				_, err := image.Import(t.ctx, s, in)
+				return err
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonTransferUsage)
+	return cmd
 }
 
 func newCachePullCmd(a *app) *cobra.Command {
 	var platforms []string
+	var asJSON, signatures bool
 	cmd := &cobra.Command{
 		Use:   "pull <name>...",
 		Short: "Pull images into the cache",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `Pull images into the cache, whether it has them or not. Blobs that are there
+are not fetched again, a transfer that breaks off goes on where it ended, and
+of several processes that want the same blob one fetches it.
+
+Of an index all images are pulled, or those of --platform, and each is named
+<name>-<arch> besides. Credentials are those of the docker configuration.
+
+With --signatures, the signatures of the images are pulled too, for builds that
+have no network but a policy. If there is a policy now, images that it refuses
+make the command fail.`,
+		Example: `  linuxkit cache pull alpine:3.22
+  linuxkit cache pull --platform linux/arm64 linuxkit/init:v1.2
+  linuxkit --mirror docker.io=https://mirror.example.com cache pull alpine`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			wanted, err := parsePlatforms(platforms)
 			if err != nil {
@@ -125,19 +161,21 @@ func newCachePullCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, name := range args {
-				if err := cachePull(cmd.Context(), a, s, name, wanted); err != nil {
+			return a.eachTransfer(cmd, args, asJSON, true, func(t *transfer, name string) error {
+				if err := cachePull(t.ctx, a, s, name, wanted, signatures); err != nil {
 					return fmt.Errorf("unable to pull image named %s: %w", name, err)
 				}
-			}
-			return nil
+				return nil
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonTransferUsage)
+	cmd.Flags().BoolVar(&signatures, "signatures", false, "pull the signatures of the images as well")
 	cmd.Flags().StringSliceVar(&platforms, "platform", nil, "platforms to pull, os/arch[/variant] (default all)")
 	return cmd
 }
 
-func cachePull(ctx context.Context, a *app, s *content.Store, name string, platforms []ocispec.Platform) error {
+func cachePull(ctx context.Context, a *app, s *content.Store, name string, platforms []ocispec.Platform, signatures bool) error {
 	remote, err := a.registry(s)
 	if err != nil {
 		return err
@@ -150,6 +188,16 @@ func cachePull(ctx context.Context, a *app, s *content.Store, name string, platf
 	full := reference.ExpandTagged(name)
 	root, err := remote.Pull(ctx, full, platforms, 0)
 	if err != nil {
+		return err
+	}
+	if signatures {
+		for _, d := range image.Manifests(ctx, s, root) {
+			if err := remote.PullSignatures(ctx, full, d); err != nil {
+				return err
+			}
+		}
+	}
+	if err := a.checkPulled(ctx, s, remote, full, root, platforms); err != nil {
 		return err
 	}
 	return image.TagArches(ctx, s, full, root)

@@ -18,6 +18,7 @@ import (
 // exportOptions are the flags of `cache export`.
 type exportOptions struct {
 	format, outfile, platform, name string
+	json                            bool
 }
 
 // exporters are the formats of `cache export`.
@@ -38,9 +39,20 @@ func newCacheExportCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export <name>",
 		Short: "Export an image from the cache to a file",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `Export the image for one platform as a tar archive. Formats: oci, an OCI image
+layout; docker, for docker load; filesystem, the files that a container would
+see. The file appears whole or not at all.`,
+		Example: `  linuxkit cache export --outfile alpine.tar alpine:3.22
+  linuxkit cache export --format docker --outfile - alpine:3.22 | docker load
+  linuxkit cache export --format filesystem --platform linux/arm64 --outfile root.tar alpine:3.22`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return cacheExport(cmd.Context(), a, args[0], opts)
+			if opts.json && opts.outfile == "-" {
+				return errors.New("--json and --outfile - both write to standard output; give a file")
+			}
+			return a.eachTransfer(cmd, args[:1], opts.json, false, func(t *transfer, name string) error {
+				return cacheExport(t.ctx, a, name, opts)
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -48,6 +60,7 @@ func newCacheExportCmd(a *app) *cobra.Command {
 	flags.StringVar(&opts.outfile, "outfile", "", "file to write, - for standard output (required)")
 	flags.StringVar(&opts.platform, "platform", hostPlatform(), "platform to export, os/arch[/variant]")
 	flags.StringVar(&opts.name, "name", "", "name of the image inside the archive (default the name given)")
+	flags.BoolVar(&opts.json, "json", false, jsonTransferUsage)
 	return cmd
 }
 

@@ -21,7 +21,16 @@ func newCacheRmCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm <name>...",
 		Short: "Remove images from the cache",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `Remove images from the cache, by the names that linuxkit cache ls shows or that
+mean the same. With an index go its names by architecture, and its signatures.
+What another image needs stays. If one of the names is not there, nothing is
+removed.
+
+With --published-only, an image stays unless the registry has exactly the same
+under its name.`,
+		Example: `  linuxkit cache rm alpine:3.22
+  linuxkit cache rm --published-only docker.io/me/app:v1`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := content.Open(a.cacheDir)
 			if err != nil {
@@ -43,6 +52,10 @@ func newCacheCleanCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Empty the cache",
+		Long: `Remove the whole cache directory. With --published-only, remove only images that
+the registry has exactly so under their names.`,
+		Example: `  linuxkit cache clean
+  linuxkit cache clean --published-only`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := content.Open(a.cacheDir)
 			if err != nil {
@@ -109,14 +122,31 @@ func removeCached(ctx context.Context, a *app, s *content.Store, images []conten
 	return nil
 }
 
-// removeImage removes an entry and those of its architectures.
+// removeImage removes an entry, those of its architectures, and signatures that
+// have lost what they sign.
 func removeImage(ctx context.Context, s *content.Store, n content.Named) error {
-	arches, err := image.ArchNames(ctx, s, n)
+	names, err := image.ArchNames(ctx, s, n)
 	if err != nil {
 		progress.Debugf(ctx, "image %s is incomplete: %v", n.Ref, err)
 	}
+	manifests := image.Manifests(ctx, s, n.Descriptor)
 	progress.Infof(ctx, "removing image %s from cache", n.Ref)
-	for _, name := range append(arches, n.Ref) {
+	if err := deleteNames(ctx, s, append(names, n.Ref)); err != nil {
+		return err
+	}
+	name, err := reference.Parse(n.Ref)
+	if err != nil {
+		return nil // such a name has no signatures
+	}
+	orphans, err := image.Orphans(ctx, s, name, manifests)
+	if err != nil {
+		return err
+	}
+	return deleteNames(ctx, s, orphans)
+}
+
+func deleteNames(ctx context.Context, s *content.Store, names []string) error {
+	for _, name := range names {
 		// It may be gone meanwhile, or have gone together with its index.
 		if err := s.Delete(ctx, name); err != nil && !errors.Is(err, content.ErrNotFound) {
 			return err

@@ -1,20 +1,36 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/dockerengine"
 	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/pkglib"
 )
 
 // localPackages returns the packages that a configuration may name by their
-// directories.
-func (a *app) localPackages() *pkglib.Local {
-	return pkglib.NewLocal(pkglib.WithBuildCacheDir(a.cacheDir), pkglib.WithToolVersion(version, commit))
+// directories. Those with a Dockerfile are built by the builders that the
+// environment names.
+func (a *app) localPackages() (*pkglib.Local, error) {
+	var f builderFlags
+	builders, err := f.locate()
+	if err != nil {
+		return nil, err
+	}
+	opts := []pkglib.BuildOpt{
+		pkglib.WithBuildCacheDir(a.cacheDir), pkglib.WithToolVersion(version, commit),
+		pkglib.WithBuildBuilders(builders), pkglib.WithBuildBuilderConfig(f.config),
+	}
+	if !a.quiet {
+		opts = append(opts, pkglib.WithProgressWriter(a.stderr), pkglib.WithProgressShared())
+	}
+	return pkglib.NewLocal(opts...), nil
 }
 
 // resolver finds images in the cache, in a registry, or by building one of the
 // local packages.
-func (a *app) resolver(local *pkglib.Local, pull bool) (*image.Resolver, error) {
+func (a *app) resolver(local *pkglib.Local, o buildOptions) (*image.Resolver, error) {
 	store, err := content.Open(a.cacheDir)
 	if err != nil {
 		return nil, err
@@ -23,5 +39,13 @@ func (a *app) resolver(local *pkglib.Local, pull bool) (*image.Resolver, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &image.Resolver{Store: store, Remote: remote, Pull: pull, Build: local.Build}, nil
+	r := &image.Resolver{Store: store, Remote: remote, Pull: o.pull, Build: local.Build, Check: a.check(store, remote)}
+	if o.docker {
+		engine, err := dockerengine.New("")
+		if err != nil {
+			return nil, fmt.Errorf("find the Docker engine that --docker asks for: %w", err)
+		}
+		r.Before = append(r.Before, &dockerengine.Source{Engine: engine, Store: store})
+	}
+	return r, nil
 }

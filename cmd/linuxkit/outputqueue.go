@@ -60,15 +60,35 @@ func (q *outputQueue) done(i int) {
 // write appears as if they had run one after the other, and so does the error:
 // it is that of the first job to fail of its own accord.
 func inOrder(ctx context.Context, out io.Writer, n int, job func(ctx context.Context, i int, out io.Writer) error) error {
+	return inOrderOf(ctx, out, make([][]int, n), job)
+}
+
+// inOrderOf is [inOrder] for jobs of which each waits for those it needs. These
+// must not need each other.
+func inOrderOf(ctx context.Context, out io.Writer, needs [][]int, job func(ctx context.Context, i int, out io.Writer) error) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
-	queue := newOutputQueue(out, n)
-	errs := make([]error, n)
-	for i := range n {
+	queue := newOutputQueue(out, len(needs))
+	errs := make([]error, len(needs))
+	done := make([]chan struct{}, len(needs))
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
+	// What is needed starts before what needs it, so that the latter may wait.
+	for _, i := range startOrder(needs) {
 		group.Go(func() error {
 			defer queue.done(i)
+			for _, n := range needs[i] {
+				select {
+				case <-done[n]:
+				case <-inner.Done():
+				}
+			}
 			if inner.Err() == nil {
 				errs[i] = job(inner, i, queue.writer(i))
+			}
+			if errs[i] == nil {
+				close(done[i])
 			}
 			return errs[i]
 		})
@@ -77,6 +97,27 @@ func inOrder(ctx context.Context, out io.Writer, n int, job func(ctx context.Con
 		return ctx.Err()
 	}
 	return firstError(errs)
+}
+
+// startOrder puts every job behind those that it needs.
+func startOrder(needs [][]int) []int {
+	var order []int
+	seen := make([]bool, len(needs))
+	var visit func(i int)
+	visit = func(i int) {
+		if seen[i] {
+			return
+		}
+		seen[i] = true
+		for _, n := range needs[i] {
+			visit(n)
+		}
+		order = append(order, i)
+	}
+	for i := range needs {
+		visit(i)
+	}
+	return order
 }
 
 func firstError(errs []error) error {

@@ -16,7 +16,8 @@ func newPkgCmd(a *app) *cobra.Command {
 		Use:   "pkg",
 		Short: "Build packages into images, and tell how they are called",
 	}
-	cmd.AddCommand(newPkgBuildCmd(a), newPkgShowTagCmd(a), newPkgLockCmd(a))
+	cmd.AddCommand(newPkgNewCmd(), newPkgBuildCmd(a), newPkgPushCmd(a), newPkgShowTagCmd(a), newPkgLockCmd(a),
+		newPkgManifestCmd(a), newPkgRemoteTagCmd(a), newPkgBuilderCmd(a))
 	return cmd
 }
 
@@ -37,9 +38,9 @@ func (f *pkgFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.cfg.Dirty, "force-dirty", false, "treat the package as edited")
 	flags.BoolVar(&f.cfg.Dev, "dev", false, "organisation $USER and hash dev")
 	flags.StringVar(&f.cfg.BuildYML, "build-yml", pkglib.DefaultPkgBuildYML, "name of the file that describes a package")
-	flags.BoolVar(&f.disableCache, "disable-cache", false, "build without the cache of BuildKit; no effect on packages made of layers")
+	flags.BoolVar(&f.disableCache, "disable-cache", false, "build without the cache of BuildKit")
 	flags.BoolVar(&f.enableYes, "enable-cache", true, "build with the cache of BuildKit")
-	flags.BoolVar(&f.network, "network", false, "allow network to the steps of a Dockerfile; no effect on packages made of layers")
+	flags.BoolVar(&f.network, "network", false, "allow network to the steps of a Dockerfile")
 	flags.BoolVar(&f.nonetwork, "nonetwork", true, "refuse network to the steps of a Dockerfile")
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/policy"
 	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/registry"
 )
@@ -23,9 +24,14 @@ type app struct {
 	cacheDir string
 	mirrors  []string
 	certs    []string
+	policy   string
+	rules    *policy.Policy // nil if there is no policy
 	quiet    bool
 	verbose  int
 }
+
+// exitRefused is the exit status if the policy refused an image.
+const exitRefused = 3
 
 // run executes one command line and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -37,6 +43,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(stderr, "Error: %v\n", err)
+		if errors.Is(err, policy.ErrRefused) {
+			return exitRefused
+		}
 		return 1
 	}
 	return 0
@@ -56,6 +65,7 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringVar(&a.cacheDir, "cache", "", "image cache directory (default $LINUXKIT_CACHE, else ~/.linuxkit/cache)")
 	flags.StringArrayVar(&a.mirrors, "mirror", nil, "registry mirror, [<registry>=]<url>; may be repeated")
 	flags.StringArrayVar(&a.certs, "cert-file", nil, "PEM file of an additional certificate authority; may be repeated")
+	flags.StringVar(&a.policy, "policy", "", "file that says which images may be used (default $LINUXKIT_POLICY, else ~/.linuxkit/policy.yml or /etc/linuxkit/policy.yml if there)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show errors only")
 	flags.IntVarP(&a.verbose, "verbose", "v", 1, "0 errors, 1 information, 2 debug, 3 trace")
 	cmd.AddCommand(newBuildCmd(a), newRunCmd(a, a.buildToRun), newPkgCmd(a), newCacheCmd(a),
@@ -78,8 +88,10 @@ func (a *app) setup(cmd *cobra.Command) error {
 	}
 	cmd.SetContext(progress.With(cmd.Context(), newReporter(a, asked)))
 	// Wrong mirrors and certificates are told even if no registry is asked.
-	_, err := a.registry(nil)
-	return err
+	if _, err := a.registry(nil); err != nil {
+		return err
+	}
+	return a.loadPolicy()
 }
 
 // registry returns a client for registries that stores what it pulls in s.

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -10,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	fake "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -30,7 +34,8 @@ func linuxkitMain() {
 // IMAGES is a directory that works as a cache, with some small images.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:  "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"registry": startRegistry},
 		Setup: func(env *testscript.Env) error {
 			for name, value := range scriptEnv(env.WorkDir) {
 				env.Setenv(name, value)
@@ -47,6 +52,8 @@ func scriptEnv(work string) map[string]string {
 		"HOME":                work,
 		"USER":                "me",
 		"LINUXKIT_CACHE":      work + "/.cache",
+		"LINUXKIT_POLICY":     "",
+		"LINUXKIT_MIRROR":     "",
 		"GIT_CONFIG_NOSYSTEM": "1",
 		"GIT_CONFIG_GLOBAL":   os.DevNull,
 		"GIT_AUTHOR_DATE":     "2026-01-02T03:04:05Z",
@@ -56,11 +63,25 @@ func scriptEnv(work string) map[string]string {
 		env["GIT_"+who+"_NAME"] = "A"
 		env["GIT_"+who+"_EMAIL"] = "a@example.org"
 	}
+	if images, err := filepath.Abs(conformanceDir + "/images"); err == nil {
+		env["RECORDED"] = images
+	}
 	// What the go command keeps may be shared: it decides no result.
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS"} {
 		env[name] = goEnv(name)
 	}
 	return env
+}
+
+// startRegistry is the command "registry" of scripts: it runs an image registry
+// until the script ends and sets REGISTRY to its address.
+func startRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: registry")
+	}
+	s := httptest.NewServer(fake.New(fake.Logger(log.New(io.Discard, "", 0))))
+	ts.Defer(s.Close)
+	ts.Setenv("REGISTRY", strings.TrimPrefix(s.URL, "http://"))
 }
 
 func goEnv(name string) string {

@@ -20,6 +20,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/linuxkit/linuxkit/internal/attest"
 	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/progress"
 )
@@ -35,6 +36,7 @@ type job struct {
 	platform ocispec.Platform
 	mtime    time.Time
 	below    below
+	parts    parts
 }
 
 // below is what the lower layers mean for the next one.
@@ -43,22 +45,24 @@ type below struct {
 	links map[string]string
 }
 
-// Build makes the image of r for platform p, writes its blobs to s and returns
-// the descriptor of its manifest, with the platform set.
-func Build(ctx context.Context, s *content.Store, r Recipe, p ocispec.Platform) (ocispec.Descriptor, error) {
+// Build makes the image of r for platform p and writes its blobs to s. It
+// returns the descriptors for an index: that of the manifest, with the platform
+// set, and then that of the attestations about it.
+func Build(ctx context.Context, s *content.Store, r Recipe, p ocispec.Platform) ([]ocispec.Descriptor, error) {
 	if err := r.validate(); err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("build package %s: %w", r.Dir, err)
+		return nil, fmt.Errorf("build package %s: %w", r.Dir, err)
 	}
-	mtime, err := epoch()
+	mtime, err := Epoch()
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return nil, err
 	}
 	j := &job{store: s, recipe: r, platform: p, mtime: mtime, below: below{map[string]bool{}, map[string]string{}}}
 	desc, err := j.run(ctx)
 	if err != nil {
-		return ocispec.Descriptor{}, fmt.Errorf("build package %s for %s/%s: %w", r.Dir, p.OS, p.Architecture, err)
+		return nil, fmt.Errorf("build package %s for %s/%s: %w", r.Dir, p.OS, p.Architecture, err)
 	}
-	return desc, nil
+	about, err := attest.Store(ctx, s, j.facts(desc))
+	return []ocispec.Descriptor{desc, about}, err
 }
 
 func (j *job) run(ctx context.Context) (ocispec.Descriptor, error) {
@@ -147,7 +151,9 @@ func (b *below) add(s *stored) {
 	}
 }
 
-func epoch() (time.Time, error) {
+// Epoch is the time of everything in an image: that of SOURCE_DATE_EPOCH, or a
+// fixed one.
+func Epoch() (time.Time, error) {
 	text := os.Getenv("SOURCE_DATE_EPOCH")
 	if text == "" {
 		return time.Unix(defaultEpoch, 0).UTC(), nil

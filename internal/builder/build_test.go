@@ -53,12 +53,12 @@ func TestSourceDateEpoch(t *testing.T) {
 	r := Recipe{Dir: dir, Layers: []Layer{{Files: &Files{"rootfs"}}}}
 	t.Setenv("SOURCE_DATE_EPOCH", "86400")
 	s := newStore(t)
-	desc, err := Build(context.Background(), s, r, hostPlatform)
+	descs, err := Build(context.Background(), s, r, hostPlatform)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b built
-	readJSON(t, s, desc, &b.manifest)
+	readJSON(t, s, descs[0], &b.manifest)
 	readJSON(t, s, b.manifest.Config, &b.image)
 	if b.image.Created.Unix() != 86400 {
 		t.Errorf("created %v", b.image.Created)

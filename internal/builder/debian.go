@@ -51,7 +51,11 @@ func (j *job) locked(r request) ([]lockedPackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lock.find(r, j.platform.Architecture, j.recipe.Dir)
+	packages, err := lock.find(r, j.platform.Architecture, j.recipe.Dir)
+	for _, p := range packages {
+		j.parts.add(p.component(lock.Release))
+	}
+	return packages, err
 }
 
 // unpack adds the files of one package.

@@ -62,6 +62,7 @@ func writeFiles(t testing.TB, dir string, files map[string]string) {
 // built is an image read back.
 type built struct {
 	desc     ocispec.Descriptor
+	about    ocispec.Descriptor // the attestations
 	manifest ocispec.Manifest
 	image    ocispec.Image
 	layers   []map[string]string // by name: type, mode and content or target
@@ -72,12 +73,12 @@ type built struct {
 func mustBuild(t testing.TB, s *content.Store, r Recipe, p ocispec.Platform) built {
 	t.Helper()
 	ctx := context.Background()
-	desc, err := Build(ctx, s, r, p)
+	descs, err := Build(ctx, s, r, p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := built{desc: desc}
-	readJSON(t, s, desc, &b.manifest)
+	b := built{desc: descs[0], about: descs[1]}
+	readJSON(t, s, b.desc, &b.manifest)
 	readJSON(t, s, b.manifest.Config, &b.image)
 	for i, l := range b.manifest.Layers {
 		entries, order, diffID := readLayer(t, s, l)
@@ -220,7 +221,7 @@ func writeLock(t testing.TB, dir string, r request, packages ...lockedPackage) {
 
 func mustEpoch(t testing.TB) time.Time {
 	t.Helper()
-	e, err := epoch()
+	e, err := Epoch()
 	if err != nil {
 		t.Fatal(err)
 	}

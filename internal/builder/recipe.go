@@ -24,6 +24,8 @@ var (
 type Recipe struct {
 	// Dir is the directory of the package. All paths are relative to it.
 	Dir string
+	// Name is that of the image, for the attestations; it may be empty.
+	Name string
 	// Layers become one layer of the image each, lowest first.
 	Layers []Layer
 

@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -38,6 +39,9 @@ func TestRepository(t *testing.T) {
 	}
 	s := newStore(t)
 	for _, lock := range append(locks, more...) {
+		if strings.HasPrefix(lock, "../../tools/") {
+			continue // files that are read, not run
+		}
 		r := readRecipe(t, filepath.Dir(lock))
 		if r.Layers = slices.DeleteFunc(r.Layers, func(l Layer) bool { return l.Go != nil || l.Kernel != nil }); len(r.Layers) == 0 {
 			continue
@@ -81,7 +85,7 @@ func checkLibraries(t *testing.T, s *content.Store, r Recipe, arch string) {
 		t.Fatal(err)
 	}
 	var m ocispec.Manifest
-	readJSON(t, s, desc, &m)
+	readJSON(t, s, desc[0], &m)
 	have, links, needed := map[string]bool{}, map[string]string{}, map[string]string{}
 	for _, l := range m.Layers {
 		scan(t, s, l, func(h *tar.Header, data []byte) {

@@ -133,7 +133,7 @@ func whole(ctx context.Context, f *os.File, n derivedName) (bool, error) {
 	if info.Size() != n.size {
 		return false, nil
 	}
-	if n.boot == durable || n.boot == bootID() {
+	if n.boot == durable || n.boot != "" && n.boot == bootID() {
 		return true, nil
 	}
 	sum := crc32.New(castagnoli)

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -34,6 +35,69 @@ func (d *Derived) evict() error {
 		total -= f.size
 	}
 	return nil
+}
+
+// trim removes what the limits do not allow; others are the bytes of blobs.
+func (d *Derived) trim(l Limits, others int64, got *Collected) error {
+	files, total, err := d.files()
+	if err != nil {
+		return err
+	}
+	sort.Slice(files, func(a, b int) bool { return files[a].used.Before(files[b].used) })
+	total += others
+	for _, f := range files {
+		old := l.Age > 0 && time.Since(f.used) > l.Age
+		if !old && (l.Size < 0 || total <= l.Size) {
+			continue
+		}
+		if !l.DryRun {
+			if os.Remove(f.path) != nil {
+				continue // open where that matters, or gone
+			}
+			os.Remove(filepath.Dir(f.path))
+		}
+		total -= f.size
+		got.Derived++
+		got.DerivedBytes += f.size
+	}
+	return nil
+}
+
+// Audit compares all files with their checksums and removes those that differ,
+// which is harmless: they are made again. It returns how many there were.
+func (d *Derived) Audit(ctx context.Context) (checked, removed int, err error) {
+	files, _, err := d.files()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, f := range files {
+		n, ok := parseDerivedName(filepath.Base(f.path))
+		if ok {
+			n.boot = "" // so that the checksum counts
+			ok, err = wholeFile(ctx, f.path, n)
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return checked, removed, err
+		}
+		checked++
+		if !ok && os.Remove(f.path) == nil {
+			os.Remove(filepath.Dir(f.path))
+			removed++
+		}
+	}
+	return checked, removed, nil
+}
+
+func wholeFile(ctx context.Context, path string, n derivedName) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	return whole(ctx, f, n)
 }
 
 func (d *Derived) files() (files []derivedFile, total int64, err error) {

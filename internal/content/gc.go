@@ -83,7 +83,7 @@ func (s *Store) Delete(ctx context.Context, refs ...string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.collect(ctx, func(d digest.Digest, _ os.FileInfo) bool { return candidates[d] })
+	_, err = s.collect(ctx, false, func(d digest.Digest, _ os.FileInfo) bool { return candidates[d] })
 	if errors.Is(err, ErrBusy) {
 		return nil
 	}
@@ -93,11 +93,61 @@ func (s *Store) Delete(ctx context.Context, refs ...string) error {
 // Collect removes blobs that no name refers to and that are older than age. It
 // returns how many bytes that freed, or [ErrBusy].
 func (s *Store) Collect(ctx context.Context, age time.Duration) (freed int64, err error) {
-	limit := time.Now().Add(-age)
-	return s.collect(ctx, func(_ digest.Digest, info os.FileInfo) bool { return !info.ModTime().After(limit) })
+	got, err := s.collect(ctx, false, olderThan(age))
+	return got.BlobBytes, err
 }
 
-func (s *Store) collect(ctx context.Context, wanted func(digest.Digest, os.FileInfo) bool) (freed int64, err error) {
+func olderThan(age time.Duration) func(digest.Digest, os.FileInfo) bool {
+	limit := time.Now().Add(-age)
+	return func(_ digest.Digest, info os.FileInfo) bool { return !info.ModTime().After(limit) }
+}
+
+// Limits say what [Store.CollectGarbage] removes.
+type Limits struct {
+	// Age keeps blobs that were written, and derived things that were used,
+	// since.
+	Age time.Duration
+	// Size is how many bytes blobs and derived things may take together; the
+	// derived things used least recently go first. Negative means no limit.
+	// What names refer to stays in any case.
+	Size int64
+	// DryRun only counts.
+	DryRun bool
+}
+
+// Collected counts what was removed.
+type Collected struct {
+	Blobs, Derived          int
+	BlobBytes, DerivedBytes int64
+}
+
+// CollectGarbage removes what nothing needs: blobs without name, leftovers of
+// writers that died, and derived things beyond the limits. The error is
+// [ErrBusy] while another process writes to the cache.
+func (s *Store) CollectGarbage(ctx context.Context, l Limits) (Collected, error) {
+	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
+		return Collected{}, nil
+	}
+	if !l.DryRun {
+		s.removeStale()
+	}
+	got, err := s.collect(ctx, l.DryRun, olderThan(l.Age))
+	if err != nil {
+		return got, err
+	}
+	left := int64(0)
+	if err := s.eachBlob(func(_ digest.Digest, info os.FileInfo) error { left += info.Size(); return nil }); err != nil {
+		return got, err
+	}
+	if l.DryRun {
+		left -= got.BlobBytes
+	}
+	err = s.derived.trim(l, left, &got)
+	return got, err
+}
+
+// collect removes the wanted blobs that no name refers to.
+func (s *Store) collect(ctx context.Context, dry bool, wanted func(digest.Digest, os.FileInfo) bool) (got Collected, err error) {
 	err = s.alone(ctx, func() error {
 		unlock, err := s.lock(ctx)
 		if err != nil {
@@ -114,26 +164,29 @@ func (s *Store) collect(ctx context.Context, wanted func(digest.Digest, os.FileI
 				return err
 			}
 		}
-		freed, err = s.sweep(func(d digest.Digest, info os.FileInfo) bool { return !keep[d] && wanted(d, info) })
+		got, err = s.sweep(dry, func(d digest.Digest, info os.FileInfo) bool { return !keep[d] && wanted(d, info) })
 		return err
 	})
-	return freed, err
+	return got, err
 }
 
 // sweep removes the blobs that unwanted selects.
-func (s *Store) sweep(unwanted func(digest.Digest, os.FileInfo) bool) (freed int64, err error) {
+func (s *Store) sweep(dry bool, unwanted func(digest.Digest, os.FileInfo) bool) (got Collected, err error) {
 	err = s.eachBlob(func(d digest.Digest, info os.FileInfo) error {
 		if !unwanted(d, info) {
 			return nil
 		}
 		name, err := s.blobPath(d)
-		if err != nil {
-			return err
+		if err == nil && !dry {
+			err = os.Remove(s.path(name))
 		}
-		freed += info.Size()
-		return os.Remove(s.path(name))
+		if err == nil {
+			got.Blobs++
+			got.BlobBytes += info.Size()
+		}
+		return err
 	})
-	return freed, err
+	return got, err
 }
 
 // eachBlob calls fn for every file that is named like a blob.

@@ -30,13 +30,7 @@ func archChildren(ctx context.Context, s *content.Store, ref string, root ocispe
 	if err != nil {
 		return nil, err
 	}
-	children := map[string]ocispec.Descriptor{}
-	for _, d := range index.Manifests {
-		if d.Platform != nil && d.Platform.OS == "linux" && !isAttestation(d) {
-			children[ArchName(ref, *d.Platform)] = d
-		}
-	}
-	return children, nil
+	return Arches(ref, index), nil
 }
 
 // TagArches names the images of an index by architecture, those that the cache
@@ -50,6 +44,8 @@ func TagArches(ctx context.Context, s *content.Store, ref string, root ocispec.D
 		if !s.Has(ctx, d) {
 			continue
 		}
+		// What the index says of its child says nothing about the cache.
+		d.Annotations = nil
 		if err := s.Tag(ctx, name, d); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/layer"
+	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
@@ -54,10 +55,10 @@ func (i *Image) ExportDocker(ctx context.Context, w io.Writer, name string) erro
 	layers := []string{}
 	a.blob(ctx, config, i.Manifest.Config)
 	for _, d := range i.Manifest.Layers {
-		layers = append(layers, d.Digest.Encoded()+".tar.gz")
+		layers = append(layers, dockerLayerName(d))
 	}
 	for _, d := range unique(i.Manifest.Layers) {
-		a.blob(ctx, d.Digest.Encoded()+".tar.gz", d)
+		a.dockerLayer(ctx, d)
 	}
 	manifest, err := json.Marshal([]dockerImage{{Config: config, RepoTags: []string{reference.ExpandTagged(name)}, Layers: layers}})
 	if err != nil {
@@ -149,7 +150,9 @@ func (a *archive) blob(ctx context.Context, name string, d ocispec.Descriptor) {
 		return
 	}
 	defer r.Close()
-	a.content(name, d.Size, r)
+	task := progress.From(ctx).Task("export "+d.Digest.String(), d.Size)
+	a.content(name, d.Size, counted{r, task})
+	task.Done(a.err)
 }
 
 func (a *archive) close(what string) error {

@@ -17,6 +17,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
@@ -24,9 +25,14 @@ import (
 // full name of an image.
 const AnnotationName = "io.containerd.image.name"
 
-// Import reads a tar of an OCI image layout, plain or compressed with gzip or
-// zstd, and names its images in the cache: by the annotation that holds a full
-// name, see [AnnotationName], else by the reference name if that is full.
+// AnnotationBuilt marks, in the index of the cache, images that this program
+// built on this machine.
+const AnnotationBuilt = "linuxkit.built"
+
+// Import reads a tar of an OCI image layout or an archive of docker save, plain
+// or compressed with gzip or zstd, and names its images in the cache: by the
+// annotation that holds a full name, see [AnnotationName], else by the
+// reference name if that is full.
 func Import(ctx context.Context, s *content.Store, r io.Reader) ([]content.Named, error) {
 	release, err := s.Pin(ctx)
 	if err != nil {
@@ -43,6 +49,8 @@ func Import(ctx context.Context, s *content.Store, r io.Reader) ([]content.Named
 		if err != nil {
 			return nil, fmt.Errorf("unable to load image: %w", err)
 		}
+		// What only we may say of an image is not believed.
+		delete(d.Annotations, AnnotationBuilt)
 		named = append(named, content.Named{Ref: name, Descriptor: d})
 	}
 	for _, n := range named {
@@ -74,11 +82,11 @@ func Load(ctx context.Context, s *content.Store, r io.Reader) ([]ocispec.Descrip
 		return nil, fmt.Errorf("unable to load image: %w", err)
 	}
 	defer plain.Close()
-	l := &loader{store: s}
+	l := &loader{store: s, docker: newDockerArchive(s)}
 	if err := l.load(ctx, tar.NewReader(plain)); err != nil {
 		return nil, fmt.Errorf("unable to load image: %w", err)
 	}
-	return l.roots()
+	return l.roots(ctx)
 }
 
 var (
@@ -106,8 +114,9 @@ func decompress(r io.Reader) (io.ReadCloser, error) {
 }
 
 type loader struct {
-	store *content.Store
-	index []byte
+	store  *content.Store
+	index  []byte
+	docker *dockerArchive
 }
 
 func (l *loader) load(ctx context.Context, tr *tar.Reader) error {
@@ -119,51 +128,61 @@ func (l *loader) load(ctx context.Context, tr *tar.Reader) error {
 		if err != nil {
 			return err
 		}
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
-		if err := l.entry(ctx, path.Clean(strings.TrimLeft(h.Name, "/")), h.Size, tr); err != nil {
+		if err := l.entry(ctx, path.Clean(strings.TrimLeft(h.Name, "/")), h, tr); err != nil {
 			return err
 		}
 	}
 }
 
-func (l *loader) entry(ctx context.Context, name string, size int64, r io.Reader) error {
+func (l *loader) entry(ctx context.Context, name string, h *tar.Header, r io.Reader) error {
+	if h.Typeflag != tar.TypeReg || name != ocispec.ImageIndexFile && !strings.HasPrefix(name, "blobs/") {
+		return l.docker.entry(ctx, name, h, r)
+	}
 	if name == ocispec.ImageIndexFile {
-		if size > content.MaxManifest {
-			return fmt.Errorf("%w: index.json has %d bytes", content.ErrInvalid, size)
+		if h.Size > content.MaxManifest {
+			return fmt.Errorf("%w: index.json has %d bytes", content.ErrInvalid, h.Size)
 		}
 		data, err := io.ReadAll(r)
 		l.index = data
 		return err
 	}
 	algorithm, hex, ok := strings.Cut(strings.TrimPrefix(name, "blobs/"), "/")
-	if !strings.HasPrefix(name, "blobs/") || !ok {
+	if !ok {
 		return nil
 	}
 	d := digest.NewDigestFromEncoded(digest.Algorithm(algorithm), hex)
 	if err := d.Validate(); err != nil {
 		return fmt.Errorf("invalid hash filename for %s: %w", name, err)
 	}
-	return l.blob(ctx, ocispec.Descriptor{MediaType: "application/octet-stream", Digest: d, Size: size}, r)
+	return l.blob(ctx, ocispec.Descriptor{MediaType: "application/octet-stream", Digest: d, Size: h.Size}, r)
 }
 
 // blob stores what is not there; what is there is still compared.
 func (l *loader) blob(ctx context.Context, d ocispec.Descriptor, r io.Reader) error {
-	if !l.store.Has(ctx, d) {
-		return l.store.Copy(ctx, d, r)
+	if l.store.Has(ctx, d) {
+		got, err := d.Digest.Algorithm().FromReader(r)
+		if err == nil && got != d.Digest {
+			err = fmt.Errorf("blob %s: %w: the content has digest %s", d.Digest, content.ErrCorrupt, got)
+		}
+		return err
 	}
-	got, err := d.Digest.Algorithm().FromReader(r)
-	if err == nil && got != d.Digest {
-		err = fmt.Errorf("blob %s: %w: the content has digest %s", d.Digest, content.ErrCorrupt, got)
-	}
+	task := progress.From(ctx).Task("import "+d.Digest.String(), d.Size)
+	err := l.store.Copy(ctx, d, counted{r, task})
+	task.Done(err)
 	return err
 }
 
-// roots reads the index of the layout.
-func (l *loader) roots() ([]ocispec.Descriptor, error) {
+// roots reads the index of the layout, else the manifest of docker.
+func (l *loader) roots(ctx context.Context) ([]ocispec.Descriptor, error) {
+	if l.index == nil && l.docker.documents[dockerManifest] != nil {
+		roots, err := l.docker.roots(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("unable to load image: %w", err)
+		}
+		return roots, nil
+	}
 	if l.index == nil {
-		return nil, errors.New("unable to load image: the archive has no index.json, so it is not an OCI image layout (make one with buildx: --output type=oci,name=<name>)")
+		return nil, errors.New("unable to load image: the archive has neither index.json nor manifest.json, so it is no OCI image layout and not of docker save (make one with buildx: --output type=oci,name=<name>)")
 	}
 	var index ocispec.Index
 	if err := json.Unmarshal(l.index, &index); err != nil {

@@ -32,10 +32,34 @@ func (l *Layout) Open(ctx context.Context, desc ocispec.Descriptor) (io.ReadClos
 func (r *Resolver) Layout(ctx context.Context, ref string, platforms []ocispec.Platform) (*Layout, error) {
 	var l *Layout
 	err := r.find(ctx, ref, platforms, func(root ocispec.Descriptor) (err error) {
-		l, err = OpenLayout(ctx, r.Store, ref, root, platforms)
-		return err
+		if l, err = OpenLayout(ctx, r.Store, ref, root, platforms); err != nil {
+			return err
+		}
+		return r.checkLayout(ctx, ref, root, platforms)
 	})
-	return l, err
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (r *Resolver) checkLayout(ctx context.Context, ref string, root ocispec.Descriptor, platforms []ocispec.Platform) error {
+	if r.Check == nil {
+		return nil
+	}
+	if len(platforms) == 0 {
+		return r.Check(ctx, Found{Ref: ref, Root: root, Manifest: root})
+	}
+	for _, p := range platforms {
+		manifest, err := choose(ctx, r.Store, root, p)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", ref, err)
+		}
+		if err := r.check(ctx, ref, root, manifest, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OpenLayout is [Resolver.Layout] for an image that is in the cache. Errors are

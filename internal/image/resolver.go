@@ -27,6 +27,26 @@ type Remote interface {
 	Pull(ctx context.Context, ref string, platforms []ocispec.Platform, patience time.Duration) (ocispec.Descriptor, error)
 }
 
+// Place is somewhere that may have an image which is to be used instead of the
+// cached one, such as a container engine.
+type Place interface {
+	// Find brings the image into the store and returns its manifest or index.
+	// If the place does not have it for the platform, or does not answer, the
+	// error is [content.ErrNotFound].
+	Find(ctx context.Context, ref string, p ocispec.Platform) (ocispec.Descriptor, error)
+}
+
+// Found is an image that was found and is about to be used.
+type Found struct {
+	// Ref is the name it was asked for by.
+	Ref string
+	// Root is what the name stands for, Manifest the image of one platform;
+	// they are equal for an image without index and for a whole layout.
+	Root, Manifest ocispec.Descriptor
+	// Built says that this program built the image on this machine.
+	Built bool
+}
+
 // shortPatience is how long a registry is waited for if the image might be
 // built instead.
 const shortPatience = 3 * time.Second
@@ -42,6 +62,12 @@ type Resolver struct {
 	// Build makes an image that is nowhere else and puts it into the cache.
 	// It returns false if it does not know ref. It may be nil.
 	Build func(ctx context.Context, ref string, p ocispec.Platform) (bool, error)
+	// Before is asked for an image before the cache is, unless Pull is set. A
+	// [Layout] is not looked for there.
+	Before []Place
+	// Check decides whether an image may be used, wherever it was found; its
+	// error is final. It may be nil.
+	Check func(ctx context.Context, f Found) error
 
 	mu          sync.Mutex
 	unreachable map[string]error // by host, for the life of the resolver
@@ -50,11 +76,55 @@ type Resolver struct {
 // Image finds the image of one platform.
 func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*Image, error) {
 	var img *Image
-	err := r.find(ctx, ref, []ocispec.Platform{p}, func(root ocispec.Descriptor) (err error) {
-		img, err = Open(ctx, r.Store, ref, root, p)
-		return err
-	})
-	return img, err
+	open := func(root ocispec.Descriptor) (err error) {
+		if img, err = Open(ctx, r.Store, ref, root, p); err != nil {
+			return err
+		}
+		return r.check(ctx, ref, root, img.Descriptor, p)
+	}
+	for _, place := range r.Before {
+		if r.Pull {
+			break
+		}
+		root, err := place.Find(ctx, ref, p)
+		if err == nil {
+			err = open(root)
+		}
+		if err == nil {
+			return img, nil
+		}
+		if !elsewhere(err) {
+			return nil, err
+		}
+		progress.Debugf(ctx, "%v", err)
+	}
+	if err := r.find(ctx, ref, []ocispec.Platform{p}, open); err != nil {
+		return nil, err
+	}
+	return img, nil
+}
+
+func (r *Resolver) check(ctx context.Context, ref string, root, manifest ocispec.Descriptor, p ocispec.Platform) error {
+	if r.Check == nil {
+		return nil
+	}
+	return r.Check(ctx, Found{Ref: ref, Root: root, Manifest: manifest, Built: r.builtHere(ctx, ref, manifest, p)})
+}
+
+// builtHere tells whether the cache says so of the name that the image has by
+// its architecture.
+func (r *Resolver) builtHere(ctx context.Context, ref string, manifest ocispec.Descriptor, p ocispec.Platform) bool {
+	all, err := r.Store.List(ctx)
+	if err != nil {
+		return false
+	}
+	name := ArchName(ref, p)
+	for _, n := range all {
+		if n.Ref == name && n.Annotations[AnnotationBuilt] != "" {
+			return holds(ctx, r.Store, n.Descriptor, manifest)
+		}
+	}
+	return false
 }
 
 // find looks for ref in one place after the other until open succeeds.

@@ -8,9 +8,11 @@
 //     in the archive they stand.
 //   - A directory over a directory replaces its metadata and keeps what it
 //     holds; any other change of type replaces all that was there.
-//   - An entry below something that a lower layer has as a non-directory
-//     hides that; below something that its own layer has as a non-directory
-//     it is an error.
+//   - An entry below something that a lower layer has as a symbolic link is
+//     in the directory that this leads to, unless the layer itself replaces or
+//     removes the link. Below anything else that is no directory in a lower
+//     layer it hides that; below what its own layer has as a non-directory it
+//     is an error.
 //   - Of several entries of one layer with the same name the last counts.
 //   - A hard link means the name in its own layer, before or, failing that,
 //     behind it; else the name in the layers below, as they were before this
@@ -19,8 +21,9 @@
 //     for the root itself is passed over.
 //
 // Names are compared byte by byte after cleaning, so names that differ only in
-// case are different. The package refuses absolute names, names with "..", links that point out of the
-// tree, sockets and unknown types, and whatever exceeds [Limits].
+// case are different; a leading slash means the root of the image. The package
+// refuses names with "..", links that point out of the tree, sockets and unknown
+// types, and whatever exceeds [Limits].
 //
 // Work is linear in the size of the layers, and memory is in proportion to the
 // number and length of names, not to content. An index pass reads the headers

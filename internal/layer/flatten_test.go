@@ -29,8 +29,7 @@ func TestFlatten(t *testing.T) {
 		"directory over file":        {[][]string{{"file a 1"}, {"dir a", "file a/x 2"}}, []string{"dir a", "file a/x 2"}},
 		"symlink over directory":     {[][]string{{"dir a", "file a/x 1", "dir b"}, {"symlink a b"}}, []string{"dir b", "symlink a b"}},
 		"directory over symlink":     {[][]string{{"dir b", "symlink a b"}, {"dir a", "file a/x 1"}}, []string{"dir b", "dir a", "file a/x 1"}},
-		"implied over symlink":       {[][]string{{"dir b", "symlink a b"}, {"file a/x 1"}}, []string{"dir b", "file a/x 1"}},
-		"implied over file":          {[][]string{{"file a 0"}, {"file a/x/y 1"}}, []string{"file a/x/y 1"}},
+		"implied over file":          {[][]string{{"dir b", "file a 1"}, {"file a/x 1"}}, []string{"dir b", "file a/x 1"}},
 		"directory over directory":   {[][]string{{"dir a 700", "file a/x 1"}, {"dir a 711"}}, []string{"dir a 711", "file a/x 1"}},
 		"other types":                {[][]string{{"fifo f", "char c", "symlink s /t"}}, []string{"fifo f", "char c", "symlink s /t"}},
 		"duplicate file":             {[][]string{{"file a 1", "file b 2", "file a 3"}}, []string{"file b 2", "file a 3"}},
@@ -40,6 +39,7 @@ func TestFlatten(t *testing.T) {
 		"parents are not made up":    {[][]string{{"file a/b/c 1"}}, []string{"file a/b/c 1"}},
 		"directory after content":    {[][]string{{"file a/b/c 1", "dir a/b", "dir a"}}, []string{"dir a", "dir a/b", "file a/b/c 1"}},
 		"directory of upper layer":   {[][]string{{"file a/x 1"}, {"dir a"}}, []string{"dir a", "file a/x 1"}},
+		"absolute name":              {[][]string{{"dir /", "file /a 1"}, {"file //a 2"}}, []string{"file a 2"}},
 		"root entry":                 {[][]string{{"dir ./", "file ./a 1"}}, []string{"file a 1"}},
 		"cleaned names are the same": {[][]string{{"file ./a/b 1"}, {"file a//./b 2"}}, []string{"file a/b 2"}},
 		"case matters":               {[][]string{{"file a 1", "file A 2"}, {"file .wh.A"}}, []string{"file a 1"}},
@@ -94,11 +94,36 @@ func TestHardLinks(t *testing.T) {
 	}
 }
 
+// TestBelowSymlinks has layers that put things below links of lower layers.
+func TestBelowSymlinks(t *testing.T) {
+	usr := []string{"dir usr", "dir usr/lib", "file usr/lib/a 1", "symlink lib usr/lib"}
+	for name, c := range map[string]struct {
+		layers [][]string
+		want   []string
+	}{
+		"relative":          {[][]string{usr, {"file lib/b 2"}}, append(usr[:4:4], "file usr/lib/b 2")},
+		"absolute":          {[][]string{{"dir usr", "symlink lib /usr"}, {"file lib/x/b 2"}}, []string{"dir usr", "symlink lib /usr", "file usr/x/b 2"}},
+		"replaces":          {[][]string{usr, {"file lib/a 2"}}, []string{"dir usr", "dir usr/lib", "symlink lib usr/lib", "file usr/lib/a 2"}},
+		"whiteout":          {[][]string{usr, {"file lib/.wh.a"}}, []string{"dir usr", "dir usr/lib", "symlink lib usr/lib"}},
+		"opaque":            {[][]string{usr, {"file lib/.wh..wh..opq", "file lib/b 2"}}, []string{"dir usr", "dir usr/lib", "symlink lib usr/lib", "file usr/lib/b 2"}},
+		"hard link":         {[][]string{usr, {"link lib/b lib/a"}}, []string{"dir usr", "dir usr/lib", "file usr/lib/a 1 x2", "link usr/lib/b usr/lib/a", "symlink lib usr/lib"}},
+		"out of the root":   {[][]string{{"symlink a ../../b"}, {"file a/c 2"}}, []string{"symlink a ../../b", "file b/c 2"}},
+		"to the root":       {[][]string{{"symlink a /"}, {"file a/c 2"}}, []string{"symlink a /", "file c 2"}},
+		"through another":   {[][]string{{"symlink a b", "symlink b c"}, {"file a/d 2"}}, []string{"symlink a b", "symlink b c", "file c/d 2"}},
+		"nowhere":           {[][]string{{"symlink a b"}, {"file a/c 2"}}, []string{"symlink a b", "file b/c 2"}},
+		"replaced by layer": {[][]string{usr, {"dir lib", "file lib/b 2"}}, []string{"dir usr", "dir usr/lib", "file usr/lib/a 1", "dir lib", "file lib/b 2"}},
+		"replaced later":    {[][]string{usr, {"file lib/b 2", "dir lib"}}, []string{"dir usr", "dir usr/lib", "file usr/lib/a 1", "dir lib", "file lib/b 2"}},
+		"removed by layer":  {[][]string{usr, {"file lib/b 2", "file .wh.lib"}}, []string{"dir usr", "dir usr/lib", "file usr/lib/a 1", "file lib/b 2"}},
+		"no link any more":  {[][]string{usr, {"file .wh.lib"}, {"file lib/b 2"}}, []string{"dir usr", "dir usr/lib", "file usr/lib/a 1", "file lib/b 2"}},
+	} {
+		t.Run(name, func(t *testing.T) { checkFlatten(t, c.layers, c.want) })
+	}
+}
+
 func TestInvalid(t *testing.T) {
 	for name, layers := range map[string][][]string{
 		"dot dot":              {{"file ../a 1"}},
 		"dot dot inside":       {{"file a/../b 1"}},
-		"absolute":             {{"file /a 1"}},
 		"link out of the tree": {{"file a 1", "link b ../../a"}},
 		"dangling link":        {{"link b a"}},
 		"link to a directory":  {{"dir a", "link b a"}},
@@ -112,6 +137,7 @@ func TestInvalid(t *testing.T) {
 		"below a file":         {{"file a 1", "file a/b 1"}},
 		"below a symlink":      {{"symlink a b", "file a/b 1"}},
 		"root is a file":       {{"file . 1"}},
+		"symlinks in a circle": {{"symlink a b", "symlink b a"}, {"file a/c 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := flatten(t, stack(t, layers...), Options{})

@@ -25,7 +25,8 @@ const (
 // record is an entry of a layer that counts.
 type record struct {
 	name string
-	// target is the clean target of a hard link.
+	// target is the clean target of a hard link, or that of a symbolic link as
+	// it is.
 	target string
 	// header is kept for directories only.
 	header *tar.Header
@@ -166,6 +167,12 @@ func (x *index) addRecord(name string, h *tar.Header, u *usage) error {
 	default:
 		if err := checkFile(name, h, u.limits); err != nil {
 			return err
+		}
+		if h.Typeflag == tar.TypeSymlink {
+			r.target = h.Linkname
+			if err := u.addBytes(len(r.target)); err != nil {
+				return err
+			}
 		}
 	}
 	if name == root {

@@ -44,7 +44,60 @@ type modelLayer struct {
 	waiting map[string]string
 }
 
+// follow makes the names of a layer real: they may lead through symbolic links
+// of the layers below that the layer itself leaves alone.
+func (t modelTree) follow(lines []string) ([]string, error) {
+	own := map[string]bool{}
+	for _, line := range lines {
+		name := strings.Fields(line)[1]
+		own[name] = true
+		own[strings.Replace(name, whiteoutPrefix, "", 1)] = true
+	}
+	var real []string
+	for _, line := range lines {
+		f := strings.Fields(line)
+		for i := 1; i < len(f) && (i == 1 || f[0] == "link"); i++ {
+			var err error
+			if f[i], err = t.real(strings.Split(f[i], "/"), own, nil, 0); err != nil {
+				return nil, err
+			}
+		}
+		real = append(real, strings.Join(f, " "))
+	}
+	return real, nil
+}
+
+func (t modelTree) real(left []string, own map[string]bool, done []string, hops int) (string, error) {
+	switch part := left[0]; {
+	case hops > maxFollow:
+		return "", errModel
+	case len(left) == 1:
+		return strings.Join(append(done, part), "/"), nil
+	case part == "" || part == ".":
+		return t.real(left[1:], own, done, hops)
+	case part == "..":
+		return t.real(left[1:], own, done[:max(0, len(done)-1)], hops)
+	}
+	next := append(done[:len(done):len(done)], left[0])
+	name := strings.Join(next, "/")
+	target, isLink := "", false
+	if f := t[name]; f != nil && !own[name] {
+		target, isLink = strings.CutPrefix(f.content, "symlink ")
+	}
+	if !isLink {
+		return t.real(left[1:], own, next, hops)
+	}
+	if strings.HasPrefix(target, "/") {
+		done = nil
+	}
+	return t.real(append(strings.Split(target, "/"), left[1:]...), own, done, hops+1)
+}
+
 func (t modelTree) apply(lines []string) (modelTree, error) {
+	lines, err := t.follow(lines)
+	if err != nil {
+		return nil, err
+	}
 	l := modelLayer{t, maps.Clone(t), map[string]bool{}, map[string]string{}}
 	var rest []string
 	for _, line := range lines {
@@ -306,7 +359,7 @@ func (c chooser) line(content int) string {
 	case 3, 4:
 		return fmt.Sprintf("link %s %s", name, c.name())
 	case 5:
-		return fmt.Sprintf("symlink %s target%d", name, content)
+		return fmt.Sprintf("symlink %s %s%s", name, []string{"", "/", "../", "./"}[c(4)], c.name())
 	case 6, 7:
 		dir := strings.TrimPrefix(parentOf(name)+"/", "./")
 		return "file " + dir + whiteoutPrefix + name[strings.LastIndexByte(name, '/')+1:]

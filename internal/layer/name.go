@@ -9,12 +9,10 @@ import (
 // root is the clean name of the top of the tree.
 const root = "."
 
-// cleanName returns the clean form of the name of an entry.
+// cleanName returns the clean form of the name of an entry. A leading slash
+// means the root of the image.
 func cleanName(name string, l Limits) (string, error) {
-	if strings.HasPrefix(name, "/") {
-		return "", fmt.Errorf("%w: entry %.200q has an absolute name; names are relative to the root of the image", ErrInvalid, name)
-	}
-	clean, err := cleanPath(name, l)
+	clean, err := cleanPath(fromRoot(name), l)
 	if err != nil {
 		return "", fmt.Errorf("entry %w", err)
 	}
@@ -24,11 +22,18 @@ func cleanName(name string, l Limits) (string, error) {
 // cleanTarget returns the clean form of the target of a hard link. A leading
 // slash means the root of the image.
 func cleanTarget(entry, target string, l Limits) (string, error) {
-	clean, err := cleanPath(strings.TrimLeft(target, "/"), l)
+	clean, err := cleanPath(fromRoot(target), l)
 	if err != nil {
 		return "", fmt.Errorf("hard link %.200q: target %w", entry, err)
 	}
 	return clean, nil
+}
+
+func fromRoot(name string) string {
+	if rest := strings.TrimLeft(name, "/"); rest != "" || name == "" {
+		return rest
+	}
+	return root
 }
 
 func cleanPath(name string, l Limits) (string, error) {

@@ -33,10 +33,21 @@ func (n *node) isDir() bool { return n.inode == noInode }
 // inode is a file: the entry its content comes from, and its names.
 type inode struct {
 	layer, seq int32
+	// symlink is the target of a symbolic link.
+	symlink string
 	// first is the node that has the content, others are its further names;
 	// they are found when all layers are applied.
 	first  int32
 	others []int32
+}
+
+// symlink returns the target of a symbolic link of the layers below; it is empty
+// for all else.
+func (t *tree) symlink(n int32) string {
+	if t.nodes[n].isDir() {
+		return ""
+	}
+	return t.inodes[t.nodes[n].inode].symlink
 }
 
 // tree is the state of the file system while layers are applied to it.
@@ -47,6 +58,8 @@ type tree struct {
 	inodes  []inode
 	pending []link
 	layer   int32
+	// symlinks counts the symbolic links that layers have had so far.
+	symlinks int
 	// lower has the inodes that links of the current layer mean if the layer
 	// itself does not have the target, by the number of the record.
 	lower map[int]int32
@@ -59,6 +72,9 @@ func newTree(l Limits) *tree {
 // apply puts a layer on top of the tree.
 func (t *tree) apply(layer int, x index) error {
 	t.layer = int32(layer)
+	if err := t.follow(x); err != nil {
+		return err
+	}
 	t.findLower(x.records)
 	for _, name := range x.whiteouts {
 		if n, ok := t.names[name]; ok && n != 0 {
@@ -97,7 +113,10 @@ func (t *tree) place(i int, r *record) error {
 		t.clear(n)
 		t.nodes[n].header = nil
 		t.nodes[n].inode = int32(len(t.inodes))
-		t.inodes = append(t.inodes, inode{layer: t.layer, seq: r.seq})
+		t.inodes = append(t.inodes, inode{layer: t.layer, seq: r.seq, symlink: r.target})
+		if r.target != "" {
+			t.symlinks++
+		}
 	}
 	t.nodes[n].layer, t.nodes[n].seq = t.layer, r.seq
 	return nil

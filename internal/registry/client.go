@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -13,16 +12,13 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/linuxkit/linuxkit/internal/content"
-	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
 // Options configure a [Client].
 type Options struct {
-	// Store receives what is pulled.
+	// Store receives what is pulled and holds what is pushed.
 	Store *content.Store
 	// Mirrors may be nil.
 	Mirrors Mirrors
@@ -31,24 +27,24 @@ type Options struct {
 	// Keychain finds credentials; nil means the files of docker and podman
 	// and their helpers.
 	Keychain authn.Keychain
-	// Parallel is how many blobs are fetched at once, 4 if zero.
+	// Parallel is how many blobs are transferred at once, 4 if zero.
 	Parallel int
 }
 
-// Client reads from registries. It is safe for concurrent use.
+// Client talks to registries. It is safe for concurrent use.
 type Client struct {
 	opts  Options
 	certs [][]byte
 
 	connect func() (*http.Transport, error)
 	mu      sync.Mutex
-	open    map[target]*session
+	open    map[access]*session
 }
 
 // New returns a client. Certificate files are read now and understood when a
 // registry is first asked.
 func New(opts Options) (*Client, error) {
-	c := &Client{opts: opts, open: map[target]*session{}}
+	c := &Client{opts: opts, open: map[access]*session{}}
 	if c.opts.Keychain == nil {
 		c.opts.Keychain = authn.DefaultKeychain
 	}
@@ -69,8 +65,10 @@ func New(opts Options) (*Client, error) {
 func (c *Client) newTransport() (*http.Transport, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
-	t.ResponseHeaderTimeout = time.Minute
+	t.ResponseHeaderTimeout = 2 * time.Minute
 	t.MaxIdleConnsPerHost = 8
+	// What is unpacked on the way has another length and digest.
+	t.DisableCompression = true
 	if len(c.certs) == 0 {
 		return t, nil
 	}
@@ -87,80 +85,27 @@ func (c *Client) newTransport() (*http.Transport, error) {
 	return t, nil
 }
 
-// session is an authenticated way to read one repository.
-type session struct {
-	http *http.Client
-	// base is the URL of the repository.
-	base string
+// access is what a session is opened for.
+type access struct {
+	target
+	write bool
 }
 
-// session returns the way to read the repository of ref, after asking the
-// registry for what authentication it wants.
-func (c *Client) session(ctx context.Context, ref reference.Reference) (*session, error) {
-	t := c.opts.Mirrors.target(ref)
+// session returns the way to a repository, after asking its registry for what
+// authentication it wants.
+func (c *Client) session(ctx context.Context, a access) (*session, error) {
 	c.mu.Lock()
-	s := c.open[t]
+	s := c.open[a]
 	c.mu.Unlock()
 	if s != nil {
 		return s, nil
 	}
-	s, err := c.newSession(ctx, t)
+	s, err := c.newSession(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.open[t] = s
+	c.open[a] = s
 	return s, nil
-}
-
-func (c *Client) newSession(ctx context.Context, t target) (*session, error) {
-	base, err := c.connect()
-	if err != nil {
-		return nil, err
-	}
-	options := []name.Option{}
-	if t.plain {
-		options = append(options, name.Insecure)
-	}
-	repo, err := name.NewRepository(t.host+"/"+t.repository, options...)
-	if err != nil {
-		return nil, err
-	}
-	auth, err := authn.Resolve(ctx, c.opts.Keychain, repo)
-	if err != nil {
-		return nil, fmt.Errorf("find credentials for %s: %w", repo, err)
-	}
-	inner := transport.NewRetry(&policy{inner: base, plain: t})
-	rt, err := transport.NewWithContext(ctx, repo.Registry, auth, inner, []string{repo.Scope(transport.PullScope)})
-	if err != nil {
-		return nil, err
-	}
-	return &session{
-		http: &http.Client{Transport: rt},
-		// The transport replaces the scheme by the one that the registry
-		// answered to.
-		base: "https://" + repo.RegistryStr() + "/v2/" + repo.RepositoryStr(),
-	}, nil
-}
-
-// errPlain means that something would have been sent or read unencrypted.
-var errPlain = errors.New("plain HTTP is refused; it is allowed for loopback addresses and for a mirror given as http://")
-
-// policy refuses plain HTTP, also for redirects and token services.
-type policy struct {
-	inner http.RoundTripper
-	plain target
-}
-
-func (p *policy) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "https" && !isLoopback(r.URL.Hostname()) && !(p.plain.plain && r.URL.Host == p.plain.host) {
-		return nil, fmt.Errorf("request to %s: %w", r.URL.Host, errPlain)
-	}
-	return p.inner.RoundTrip(r)
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

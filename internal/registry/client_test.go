@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -46,7 +47,7 @@ func TestMirrors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := m.target(r); got.host+"/"+got.repository != c.want || got.plain != c.plain {
+			if got := m.targets(r)[0]; got.host+"/"+got.repository != c.want || got.plain != c.plain {
 				t.Errorf("target = %+v, want %s", got, c.want)
 			}
 		})
@@ -113,12 +114,12 @@ func (answering) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestPlainHTTP(t *testing.T) {
-	p := &policy{inner: answering{}, plain: target{host: "mirror.example:5000", plain: true}}
+	p := &policy{inner: answering{}, target: target{host: "mirror.example:5000", plain: true}}
 	for url, allowed := range map[string]bool{
 		"https://x.io/v2/":                 true,
-		"http://127.0.0.1:5000/v2/":        true,
-		"http://[::1]:5000/v2/":            true,
-		"http://localhost/v2/":             true,
+		"http://127.0.0.1:5000/v2/":        false,
+		"http://localhost/v2/":             false,
+		"http://[::1]:5000/v2/":            false,
 		"http://mirror.example:5000/v2/":   true,
 		"http://mirror.example/v2/":        false,
 		"http://x.io/v2/":                  false,
@@ -135,6 +136,11 @@ func TestPlainHTTP(t *testing.T) {
 		if _, err := p.RoundTrip(req); errors.Is(err, errPlain) == allowed {
 			t.Errorf("%s: %v", url, err)
 		}
+		// Only a registry on this host may point to others there.
+		local := &policy{inner: answering{}, target: target{host: "127.0.0.1:5000"}}
+		if _, err := local.RoundTrip(req); errors.Is(err, errPlain) == (isLoopback(req.URL.Hostname()) || req.URL.Scheme == "https") {
+			t.Errorf("from this host, %s: %v", url, err)
+		}
 	}
 }
 
@@ -149,8 +155,19 @@ func FuzzMirrors(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got := m.target(r); got.host == "" || !strings.HasSuffix(got.repository, r.Repository) {
+		if got := m.targets(r)[0]; got.host == "" || !strings.HasSuffix(got.repository, r.Repository) {
 			t.Errorf("target of %s with %q = %+v", ref, env, got)
 		}
 	})
+}
+
+// A registry on this host is known to speak plain HTTP at once.
+func TestNoPauseForPlain(t *testing.T) {
+	firstPause = time.Hour
+	t.Cleanup(func() { firstPause = time.Millisecond })
+	s := newServer(t, httptest.NewServer)
+	publish(t, s, s.host+"/org/x:1")
+	if _, err := newClient(t, Options{}).Resolve(t.Context(), s.host+"/org/x:1"); err != nil {
+		t.Error(err)
+	}
 }

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -19,15 +19,8 @@ import (
 	"github.com/linuxkit/linuxkit/internal/progress"
 )
 
-const (
-	// attempts is how often a transfer may fail without progress.
-	attempts = 4
-	// stall is how long a transfer may stand still.
-	stall = time.Minute
-)
-
-// firstPause is the pause before the second attempt; it doubles.
-var firstPause = 500 * time.Millisecond
+// stall is how long a transfer may stand still.
+var stall = time.Minute
 
 var manifestTypes = strings.Join([]string{
 	ocispec.MediaTypeImageIndex, ocispec.MediaTypeImageManifest,
@@ -41,12 +34,9 @@ func (s *session) manifest(ctx context.Context, object string) (ocispec.Descript
 		return ocispec.Descriptor{}, nil, err
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, content.MaxManifest+1))
+	data, err := readManifest(resp.Body)
 	if err != nil {
 		return ocispec.Descriptor{}, nil, err
-	}
-	if len(data) > content.MaxManifest {
-		return ocispec.Descriptor{}, nil, fmt.Errorf("%w: manifest has more than %d bytes", content.ErrInvalid, content.MaxManifest)
 	}
 	d := digest.Canonical.FromBytes(data)
 	if want := digest.Digest(object); want.Validate() == nil {
@@ -58,24 +48,15 @@ func (s *session) manifest(ctx context.Context, object string) (ocispec.Descript
 	return ocispec.Descriptor{MediaType: mediaType, Digest: d, Size: int64(len(data))}, data, err
 }
 
-// get asks for a path below the repository; any answer but success is an error.
-func (s *session) get(ctx context.Context, path string, header map[string]string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, nil)
+func readManifest(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, content.MaxManifest+1))
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range header {
-		req.Header.Set(k, v)
+	if len(data) > content.MaxManifest {
+		return nil, fmt.Errorf("%w: manifest has more than %d bytes", content.ErrInvalid, content.MaxManifest)
 	}
-	resp, err := s.http.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if err := transport.CheckError(resp, http.StatusOK, http.StatusPartialContent); err != nil {
-		resp.Body.Close()
-		return nil, err
-	}
-	return resp, nil
+	return data, nil
 }
 
 // blob brings one blob into the store, unless it is there or another process
@@ -92,8 +73,16 @@ func (c *Client) blob(ctx context.Context, s *session, desc ocispec.Descriptor) 
 	if c.opts.Store.Has(ctx, desc) {
 		return nil
 	}
+	return c.fetch(ctx, s, desc)
+}
+
+// fetch downloads a blob, whether it is there or not.
+func (c *Client) fetch(ctx context.Context, s *session, desc ocispec.Descriptor) error {
 	task := progress.From(ctx).Task("pull "+desc.Digest.String(), desc.Size)
-	err = c.download(ctx, s, desc, task)
+	err := c.download(ctx, s, "/blobs/"+desc.Digest.String(), desc, task)
+	if status(err) == http.StatusNotFound {
+		err = c.foreign(ctx, desc, task, err)
+	}
 	task.Done(err)
 	if err != nil {
 		return fmt.Errorf("pull blob %s: %w", desc.Digest, err)
@@ -101,17 +90,39 @@ func (c *Client) blob(ctx context.Context, s *session, desc ocispec.Descriptor) 
 	return nil
 }
 
+// foreign downloads a blob that its registry does not hold from where the
+// manifest says that it may be found. No credentials are sent there.
+func (c *Client) foreign(ctx context.Context, desc ocispec.Descriptor, task progress.Task, missing error) error {
+	err := missing
+	for _, address := range desc.URLs {
+		u, parseErr := url.Parse(address)
+		if parseErr != nil || u.Scheme != "https" || u.User != nil {
+			continue
+		}
+		base, connectErr := c.connect()
+		if connectErr != nil {
+			return connectErr
+		}
+		s := &session{http: &http.Client{Transport: &retrier{inner: &policy{inner: base}}}}
+		if err = c.download(ctx, s, address, desc, task); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
 // download writes a blob, going on where a broken transfer ended.
-func (c *Client) download(ctx context.Context, s *session, desc ocispec.Descriptor, task progress.Task) error {
+func (c *Client) download(ctx context.Context, s *session, from string, desc ocispec.Descriptor, task progress.Task) error {
 	w, err := c.opts.Store.Create(ctx)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
+	w.Replace = true
 	pause := firstPause
 	for failed := 0; w.Size() < desc.Size; {
 		before := w.Size()
-		err := s.part(ctx, desc, w, task)
+		err := s.part(ctx, from, desc, w, task)
 		if err == nil || w.Size() >= desc.Size {
 			break
 		}
@@ -140,36 +151,31 @@ type errDisk struct{ error }
 func (e errDisk) Unwrap() error { return e.error }
 
 // part transfers from the end of w to the end of the blob.
-func (s *session) part(ctx context.Context, desc ocispec.Descriptor, w *content.Writer, task progress.Task) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+func (s *session) part(ctx context.Context, from string, desc ocispec.Descriptor, w *content.Writer, task progress.Task) error {
+	ctx, watch := newWatch(ctx)
+	defer watch.stop()
 	start := w.Size()
 	header := map[string]string{}
 	if start > 0 {
 		header["Range"] = "bytes=" + strconv.FormatInt(start, 10) + "-"
 	}
-	resp, err := s.get(ctx, "/blobs/"+desc.Digest.String(), header)
+	resp, err := s.get(ctx, from, header)
 	if err != nil {
-		return err
+		return watch.cause(err)
 	}
 	defer resp.Body.Close()
-	watch := time.AfterFunc(stall, func() { cancel(errStalled) })
-	defer watch.Stop()
-	body := &counter{r: resp.Body, task: task, alive: func() { watch.Reset(stall) }}
+	// Only what is waited for now counts as standing still.
+	watch.alive()
+	body := &counter{r: resp.Body, task: task, alive: watch.alive}
 	if err := skip(resp, body, start); err != nil {
-		return err
+		return watch.cause(err)
 	}
 	_, err = io.Copy(diskWriter{w}, io.LimitReader(body, desc.Size-start+1))
-	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
-		err = cause
-	}
 	if err == nil && w.Size() < desc.Size {
 		err = io.ErrUnexpectedEOF
 	}
-	return err
+	return watch.cause(err)
 }
-
-var errStalled = errors.New("the registry sent nothing for " + stall.String())
 
 // skip brings an answer that ignores the range to where it was to start.
 func skip(resp *http.Response, body io.Reader, start int64) error {
@@ -209,33 +215,24 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// again tells whether a failed transfer is worth another attempt.
+// again tells whether a transfer that broke off is worth another attempt.
+// Requests that were not answered have been repeated already.
 func again(ctx context.Context, err error) bool {
 	var disk errDisk
-	var status *transport.Error
+	var unanswered *url.Error
 	switch {
 	case ctx.Err() != nil, errors.As(err, &disk), errors.Is(err, content.ErrInvalid), errors.Is(err, errPlain):
 		return false
-	case errors.As(err, &status):
-		return status.StatusCode >= 500 || status.StatusCode == http.StatusTooManyRequests || status.StatusCode == http.StatusRequestTimeout
-	default:
+	case errors.Is(err, errStalled):
 		return true
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	default:
+		return !errors.As(err, &unanswered) && status(err) == 0
 	}
 }
 
 // unreachable marks errors that are not answers of a registry.
 func unreachable(ctx context.Context, err error) error {
-	var status *transport.Error
-	if err == nil || ctx.Err() != nil || errors.As(err, &status) || errors.Is(err, content.ErrInvalid) || errors.Is(err, content.ErrCorrupt) {
+	if err == nil || ctx.Err() != nil || status(err) != 0 || errors.Is(err, content.ErrInvalid) || errors.Is(err, content.ErrCorrupt) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", image.ErrUnreachable, err)

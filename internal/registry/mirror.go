@@ -8,15 +8,17 @@ import (
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
-// everyHost is the key of the mirror for registries that have none of their own.
+// everyHost is the key of the mirrors for registries that have none of their
+// own.
 const everyHost = "*"
 
-// Mirrors maps registries to where their images are read instead.
-type Mirrors map[string]*url.URL
+// Mirrors maps registries to where their images are read instead, in the order
+// in which that is tried.
+type Mirrors map[string][]*url.URL
 
 // ParseMirrors reads the value of LINUXKIT_MIRROR, whose entries are separated
 // by blanks or commas, and the values of --mirror. An entry is
-// [<registry>=]<url>; the last one for a registry counts.
+// [<registry>=]<url>[|<url>...]; the last entry for a registry counts.
 func ParseMirrors(env string, flags []string) (Mirrors, error) {
 	m := Mirrors{}
 	entries := strings.FieldsFunc(env, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' })
@@ -32,19 +34,31 @@ func ParseMirrors(env string, flags []string) (Mirrors, error) {
 }
 
 func (m Mirrors) add(entry string) error {
-	host, address, found := strings.Cut(entry, "=")
+	host, addresses, found := strings.Cut(entry, "=")
 	if !found || isURL(entry) {
-		host, address = everyHost, entry
+		host, addresses = everyHost, entry
 	}
+	var urls []*url.URL
+	for address := range strings.SplitSeq(addresses, "|") {
+		u, err := mirrorURL(address)
+		if err != nil {
+			return err
+		}
+		urls = append(urls, u)
+	}
+	m[mirrorKey(host)] = urls
+	return nil
+}
+
+func mirrorURL(address string) (*url.URL, error) {
 	if !isURL(address) {
-		return fmt.Errorf("mirror %q must start with http:// or https://", address)
+		return nil, fmt.Errorf("mirror %q must start with http:// or https://", address)
 	}
 	u, err := url.Parse(strings.TrimSuffix(address, "/"))
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("mirror %q is not a URL with a host", address)
+		return nil, fmt.Errorf("mirror %q is not a URL with a host", address)
 	}
-	m[mirrorKey(host)] = u
-	return nil
+	return u, nil
 }
 
 func isURL(s string) bool {
@@ -59,24 +73,41 @@ func mirrorKey(host string) string {
 	return host
 }
 
-// target is where a repository is really read.
+// target is where a repository is really read or written.
 type target struct {
 	host, repository string
 	// plain allows HTTP without encryption.
 	plain bool
+	// spare says that another place is asked if this one does not answer.
+	spare bool
 }
 
-func (m Mirrors) target(r reference.Reference) target {
-	u := m[r.Host]
-	if u == nil {
-		u = m[everyHost]
+// targets are the places to read r from, in order; never none.
+func (m Mirrors) targets(r reference.Reference) []target {
+	urls := m[r.Host]
+	if urls == nil {
+		urls = m[everyHost]
 	}
-	if u == nil {
-		return target{host: r.Host, repository: r.Repository}
+	if urls == nil {
+		return []target{m.origin(r)}
 	}
-	path := strings.Trim(u.Path, "/")
-	if path != "" {
-		path += "/"
+	all := make([]target, len(urls))
+	for i, u := range urls {
+		path := strings.Trim(u.Path, "/")
+		if path != "" {
+			path += "/"
+		}
+		all[i] = target{host: u.Host, repository: path + r.Repository, plain: u.Scheme == "http", spare: i < len(urls)-1}
 	}
-	return target{host: u.Host, repository: path + r.Repository, plain: u.Scheme == "http"}
+	return all
+}
+
+// origin is the registry that r names. A mirror http://<host> of <host> itself
+// says that the registry has no encryption.
+func (m Mirrors) origin(r reference.Reference) target {
+	t := target{host: r.Host, repository: r.Repository}
+	for _, u := range m[r.Host] {
+		t.plain = t.plain || u.Host == r.Host && u.Scheme == "http"
+	}
+	return t
 }

@@ -3,9 +3,11 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
@@ -24,15 +26,12 @@ func (c *Client) Resolve(ctx context.Context, ref string) (ocispec.Descriptor, e
 	return desc, err
 }
 
-// root fetches what ref names; the first answer is waited for no longer than
-// patience.
+// root fetches what ref names from the first place that has it; the answer is
+// waited for no longer than patience.
 func (c *Client) root(ctx context.Context, ref string, patience time.Duration) (ocispec.Descriptor, []byte, *session, error) {
-	fail := func(err error) (ocispec.Descriptor, []byte, *session, error) {
-		return ocispec.Descriptor{}, nil, nil, fmt.Errorf("error getting manifest for image %s: %w", ref, err)
-	}
 	name, err := reference.Parse(ref)
 	if err != nil {
-		return fail(err)
+		return ocispec.Descriptor{}, nil, nil, fmt.Errorf("error getting manifest for image %s: %w", ref, err)
 	}
 	waiting := ctx
 	if patience > 0 {
@@ -40,15 +39,49 @@ func (c *Client) root(ctx context.Context, ref string, patience time.Duration) (
 		waiting, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
-	s, err := c.session(waiting, name)
-	if err != nil {
-		return fail(unreachable(ctx, err))
+	var failures []error
+	for _, t := range c.opts.Mirrors.targets(name) {
+		s, desc, data, err := c.manifestAt(waiting, t, name.Object())
+		if err == nil {
+			return desc, data, s, nil
+		}
+		failures = append(failures, err)
+		if waiting.Err() != nil {
+			break
+		}
+		if t.spare {
+			progress.Debugf(ctx, "mirror %s: %v; asking the next one", t.host, err)
+		}
 	}
-	desc, data, err := s.manifest(waiting, name.Object())
+	return ocispec.Descriptor{}, nil, nil, fmt.Errorf("error getting manifest for image %s: %w", ref, failure(ctx, failures))
+}
+
+func (c *Client) manifestAt(ctx context.Context, t target, object string) (*session, ocispec.Descriptor, []byte, error) {
+	s, err := c.session(ctx, access{target: t})
 	if err != nil {
-		return fail(unreachable(ctx, err))
+		return nil, ocispec.Descriptor{}, nil, err
 	}
-	return desc, data, s, nil
+	desc, data, err := s.manifest(ctx, object)
+	return s, desc, data, err
+}
+
+// failure joins why no place had it; that is [image.ErrUnreachable] if none
+// answered.
+func failure(ctx context.Context, all []error) error {
+	silent := 0
+	for _, err := range all {
+		if marked := unreachable(ctx, err); errors.Is(marked, image.ErrUnreachable) {
+			silent++
+		}
+	}
+	joined := all[0]
+	if len(all) > 1 {
+		joined = errors.Join(all...)
+	}
+	if silent == len(all) {
+		return unreachable(ctx, joined)
+	}
+	return joined
 }
 
 // Pull implements [image.Remote]. Of an index the images for the platforms and
@@ -194,9 +227,12 @@ func (p *pull) addImage(ctx context.Context, desc ocispec.Descriptor, data []byt
 			return err
 		}
 	}
-	p.fetch(m.Config)
-	for _, l := range m.Layers {
-		p.fetch(l)
+	seen := map[digest.Digest]bool{}
+	for _, d := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
+		if !seen[d.Digest] {
+			seen[d.Digest] = true
+			p.fetch(d)
+		}
 	}
 	return nil
 }

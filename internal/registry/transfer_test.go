@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,7 +67,11 @@ func TestBrokenBlobs(t *testing.T) {
 		"other content": func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 200_000)) },
 		"endless":       func(w http.ResponseWriter, _ *http.Request) { io.Copy(w, io.LimitReader(zeros{}, 64<<20)) },
 		"empty":         func(w http.ResponseWriter, _ *http.Request) {},
-		"absent":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
+		"endless error": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			io.Copy(w, zeros{})
+		},
+		"absent": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
 		"plain redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://192.0.2.1/blob", http.StatusTemporaryRedirect)
 		},
@@ -103,4 +108,40 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+// A transfer that breaks off at any tenth of a blob goes on from there, with
+// registries that know ranges and with those that do not.
+func TestCutAtEveryTenth(t *testing.T) {
+	firstPause = time.Millisecond
+	s := newServer(t, httptest.NewServer)
+	ref := s.host + "/org/x:1"
+	publish(t, s, ref)
+	for _, ranges := range []bool{true, false} {
+		for tenth := range 10 {
+			var mu sync.Mutex
+			seen := map[string]bool{}
+			s.meddle = func(w http.ResponseWriter, r *http.Request) bool {
+				mu.Lock()
+				first := !seen[r.URL.Path]
+				seen[r.URL.Path] = true
+				mu.Unlock()
+				switch {
+				case !strings.Contains(r.URL.Path, "/blobs/"):
+					return false
+				case first:
+					return cutting(s.inner, tenth*20_000)(w, r)
+				case ranges:
+					return cutting(s.inner, 1<<30)(w, r)
+				}
+				r.Header.Del("Range")
+				return false
+			}
+			client := newClient(t, Options{})
+			if _, err := client.Pull(t.Context(), ref, []ocispec.Platform{amd64}, 0); err != nil {
+				t.Fatalf("tenth %d, ranges %v: %v", tenth, ranges, err)
+			}
+			client.check(t, ref, amd64)
+		}
+	}
 }

@@ -95,6 +95,8 @@ func (c *command) byName(path string, show func()) error {
 		return stage.Onboot(c.stdout, c.stderr).Run()
 	case "onshutdown":
 		return stage.Onshutdown(c.stdout, c.stderr).Run()
+	case "shutdown.d":
+		return c.manager(c.flags("", nil)).StopAll()
 	case "containerd":
 		return c.systemInit(nil)
 	}
@@ -105,7 +107,7 @@ func (c *command) byName(path string, show func()) error {
 // role finds the first of the known words in the path the program was started
 // with.
 func role(path string) string {
-	for _, word := range []string{"volumes", "onboot", "onshutdown", "containerd"} {
+	for _, word := range []string{"volumes", "onboot", "onshutdown", "shutdown.d", "containerd"} {
 		if strings.Contains(path, word) {
 			return word
 		}

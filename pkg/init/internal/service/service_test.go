@@ -13,6 +13,7 @@ func TestRole(t *testing.T) {
 		"/etc/init.d/010-onboot":         "onboot",
 		"/etc/shutdown.d/010-onshutdown": "onshutdown",
 		"/etc/init.d/020-containerd":     "containerd",
+		"/etc/shutdown.d/020-containerd": "shutdown.d",
 		"/usr/bin/service":               "",
 		"/volumes/onboot":                "volumes",
 		"/onboot.d/020-containerd":       "onboot",

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,9 +26,13 @@ import (
 const (
 	// Grace is the time a service has to end after it was told to.
 	Grace = 10 * time.Second
+	// shutdownGrace is that time when the system goes down.
+	shutdownGrace = 5 * time.Second
 	// killTimeout is the time it has to be gone after it was killed.
 	killTimeout = 30 * time.Second
 )
+
+var errNotRunning = errors.New("does not run")
 
 // Manager starts and stops services.
 type Manager struct {
@@ -248,8 +253,29 @@ func absoluteRoot(raw []byte, root string) ([]byte, error) {
 	return json.Marshal(spec)
 }
 
+// StopAll ends all services at the same time, before the system does. What
+// cannot be stopped is reported and left to PID 1.
+func (m *Manager) StopAll() error {
+	names, err := m.names()
+	if err != nil {
+		return err
+	}
+	var stopping sync.WaitGroup
+	for _, name := range names {
+		stopping.Go(func() {
+			if err := m.stop(name, shutdownGrace); err != nil && !errors.Is(err, errNotRunning) {
+				m.say(m.Log, "error stopping service %s: %v", name, err)
+			}
+		})
+	}
+	stopping.Wait()
+	return nil
+}
+
 // Stop ends a service, with a grace period, and removes what was made for it.
-func (m *Manager) Stop(name string) error {
+func (m *Manager) Stop(name string) error { return m.stop(name, Grace) }
+
+func (m *Manager) stop(name string, grace time.Duration) error {
 	client, err := ctrd.Dial(m.Socket, m.Namespace)
 	if err != nil {
 		return err
@@ -267,9 +293,9 @@ func (m *Manager) Stop(name string) error {
 		return err
 	}
 	if !exists {
-		return fmt.Errorf("service %s does not run", name)
+		return fmt.Errorf("service %s %w", name, errNotRunning)
 	}
-	return m.remove(client, name, Grace)
+	return m.remove(client, name, grace)
 }
 
 // remove ends a container and unmounts its root. Without grace it is killed.

@@ -1,0 +1,177 @@
+package buildkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session/upload/uploadprovider"
+	"github.com/moby/buildkit/util/entitlements"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/linuxkit/linuxkit/internal/image"
+)
+
+// pingTime is how long a daemon may take to show that it is there.
+const pingTime = 10 * time.Second
+
+// solve has c build r and writes the image to w, as a tar of an OCI layout.
+func solve(ctx context.Context, c *client.Client, r Request, w io.Writer) error {
+	opt, done, err := r.options(ctx, c, w)
+	if err != nil {
+		return err
+	}
+	defer done()
+	g, gctx := errgroup.WithContext(ctx)
+	status := make(chan *client.SolveStatus)
+	g.Go(func() error { return r.Progress.show(status) })
+	g.Go(func() error {
+		_, err := c.Solve(gctx, nil, opt, status)
+		return err
+	})
+	err = g.Wait()
+	if err != nil && ctx.Err() == nil && !alive(ctx, c) {
+		return fmt.Errorf("%w: %w", ErrLost, err)
+	}
+	return explain(err, r.Platform)
+}
+
+// alive tells whether the daemon answers.
+func alive(ctx context.Context, c *client.Client) bool {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	_, err := c.ListWorkers(ctx)
+	return err == nil
+}
+
+func explain(err error, p ocispec.Platform) error {
+	if err != nil && strings.Contains(err.Error(), "executor failed running [/dev/.buildkit_qemu_emulator") {
+		return fmt.Errorf("buildkit was unable to emulate %s. check binfmt has been set up and works for this platform: %w", image.Format(p), err)
+	}
+	return err
+}
+
+// options is the request in the words of BuildKit.
+func (r Request) options(ctx context.Context, c *client.Client, w io.Writer) (client.SolveOpt, func(), error) {
+	attrs, err := r.attributes()
+	if err != nil {
+		return client.SolveOpt{}, nil, err
+	}
+	opt := client.SolveOpt{Frontend: "dockerfile.v0", FrontendAttrs: attrs, Exports: []client.ExportEntry{r.export(w)}}
+	if r.Network == "host" {
+		opt.AllowedEntitlements = []string{string(entitlements.EntitlementNetworkHost)}
+	}
+	if err := r.offer(ctx, c, &opt); err != nil {
+		return opt, nil, err
+	}
+	if opt.Session, err = r.attachables(); err != nil {
+		return opt, nil, err
+	}
+	up := uploadprovider.New()
+	stream, writer := io.Pipe()
+	attrs["context"] = up.Add(stream)
+	opt.Session = append(opt.Session, up)
+	go func() { writer.CloseWithError(writeContext(ctx, writer, r)) }()
+	return opt, func() { stream.CloseWithError(errors.New("the build has ended")) }, nil
+}
+
+// attributes are those of the frontend for Dockerfiles.
+func (r Request) attributes() (map[string]string, error) {
+	attrs := map[string]string{
+		"platform":               image.Format(r.Platform),
+		"filename":               r.Dockerfile,
+		"attest:provenance":      "mode=min,version=v1",
+		"build-arg:" + epochName: strconv.FormatInt(r.Time.Unix(), 10),
+	}
+	for _, name := range proxies {
+		if value, ok := os.LookupEnv(name); ok {
+			attrs["build-arg:"+name] = value
+		}
+	}
+	for k, v := range r.Args {
+		attrs["build-arg:"+k] = v
+	}
+	for k, v := range r.Labels {
+		attrs["label:"+k] = v
+	}
+	if r.NoCache {
+		attrs["no-cache"] = ""
+	}
+	switch r.SBOM {
+	case NoScanner:
+	case DefaultScanner:
+		attrs["attest:sbom"] = ""
+	default:
+		attrs["attest:sbom"] = "generator=" + r.SBOM
+	}
+	switch r.Network {
+	case "none", "host":
+		attrs["force-network-mode"] = r.Network
+	case "default", "":
+		attrs["force-network-mode"] = "sandbox"
+	default:
+		return nil, fmt.Errorf("unsupported network mode %q", r.Network)
+	}
+	return attrs, nil
+}
+
+// epochName is the build argument that BuildKit takes the time of files from.
+const epochName = "SOURCE_DATE_EPOCH"
+
+// proxies are the variables that programs read to find a proxy.
+var proxies = []string{
+	"http_proxy", "https_proxy", "no_proxy", "ftp_proxy", "all_proxy",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY",
+}
+
+func (r Request) export(w io.Writer) client.ExportEntry {
+	return client.ExportEntry{
+		Type:   client.ExporterOCI,
+		Attrs:  map[string]string{"name": r.Name, "rewrite-timestamp": "true"},
+		Output: func(map[string]string) (io.WriteCloser, error) { return nopCloser{w}, nil },
+	}
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+// offer names the images that the daemon can take from the cache.
+func (r Request) offer(ctx context.Context, c *client.Client, opt *client.SolveOpt) error {
+	if r.Store == nil || r.Images == nil {
+		return nil
+	}
+	host, err := hostPlatform(ctx, c)
+	if err != nil {
+		return err
+	}
+	found, err := r.Images(host)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	for name, d := range found {
+		opt.FrontendAttrs["context:"+name] = "oci-layout://" + storeName + "@" + d.String()
+	}
+	opt.OCIStores = map[string]content.Store{storeName: store{r.Store}}
+	return nil
+}
+
+// hostPlatform is what the daemon runs without emulation.
+func hostPlatform(ctx context.Context, c *client.Client) (ocispec.Platform, error) {
+	workers, err := c.ListWorkers(ctx)
+	if err != nil {
+		return ocispec.Platform{}, fmt.Errorf("%w: %w", ErrLost, err)
+	}
+	if len(workers) == 0 || len(workers[0].Platforms) == 0 {
+		return ocispec.Platform{}, errors.New("the BuildKit daemon has no worker")
+	}
+	return workers[0].Platforms[0], nil
+}

@@ -1,0 +1,86 @@
+package registry
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+)
+
+// hubKey is what the docker configuration calls Docker Hub.
+const hubKey = "https://index.docker.io/v1/"
+
+// Credentials are those of --registry-creds: what they know of a registry
+// counts, and nothing else is asked.
+type Credentials map[string]authn.AuthConfig
+
+// ParseCredentials reads <registry>=<user>:<password> and
+// <registry>=<base64 token>. The keys of the result are those of a docker
+// configuration.
+func ParseCredentials(specs []string) (Credentials, error) {
+	all := Credentials{}
+	for _, spec := range specs {
+		bad := func(why string) error {
+			if why != "" {
+				why = ", " + why + " must not be blank"
+			}
+			return fmt.Errorf("invalid registry auth specification '%s'%s", spec, why)
+		}
+		host, secret, ok := strings.Cut(spec, "=")
+		if !ok || secret == "" {
+			return nil, bad("")
+		}
+		key := credentialsKey(strings.TrimSpace(host))
+		if key == "" {
+			return nil, bad("registry")
+		}
+		user, password, both := strings.Cut(secret, ":")
+		user, password = strings.TrimSpace(user), strings.TrimSpace(password)
+		switch {
+		case both && (user == "" || password == ""):
+			return nil, bad("username and password")
+		case both:
+			all[key] = authn.AuthConfig{Username: user, Password: password}
+		case user == "":
+			return nil, bad("token")
+		default:
+			all[key] = authn.AuthConfig{Auth: user, RegistryToken: ""}
+		}
+	}
+	return all, nil
+}
+
+func credentialsKey(host string) string {
+	switch strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(host, "https://"), "http://"), "/") {
+	case "docker.io", "index.docker.io", "registry-1.docker.io", "index.docker.io/v1":
+		return hubKey
+	}
+	return host
+}
+
+// Resolve implements [authn.Keychain].
+func (c Credentials) Resolve(r authn.Resource) (authn.Authenticator, error) {
+	for _, key := range []string{r.String(), r.RegistryStr(), "https://" + r.RegistryStr(), credentialsKey(r.RegistryStr())} {
+		known, ok := c[key]
+		if !ok {
+			continue
+		}
+		if known.Auth != "" {
+			return tokenAuth(known.Auth), nil
+		}
+		return authn.FromConfig(known), nil
+	}
+	return authn.Anonymous, nil
+}
+
+// tokenAuth understands the "auth" member of a docker configuration; anything
+// else is a token that the registry takes as it is.
+func tokenAuth(token string) authn.Authenticator {
+	if data, err := base64.StdEncoding.DecodeString(token); err == nil {
+		if user, password, ok := strings.Cut(string(data), ":"); ok && user != "" {
+			return authn.FromConfig(authn.AuthConfig{Username: user, Password: strings.TrimRight(password, "\x00")})
+		}
+	}
+	return authn.FromConfig(authn.AuthConfig{RegistryToken: token})
+}
