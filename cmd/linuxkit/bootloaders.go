@@ -90,8 +90,8 @@ func bootLoadersBeside(file string) string {
 
 var sizePattern = regexp.MustCompile(`^([0-9]+)([MG]?)$`)
 
-// parseSize reads the size of a disk: MiB with M, GiB with G or without unit.
-func parseSize(text string) (int64, error) {
+// parseDiskSize reads the size of a disk: MiB with M, GiB with G or without unit.
+func parseDiskSize(text string) (int64, error) {
 	m := sizePattern.FindStringSubmatch(text)
 	if m == nil {
 		return 0, fmt.Errorf("size %q: must be a number of GiB, with G or nothing behind it, or of MiB, with M", text)

@@ -112,7 +112,7 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if cmd.Flags().Changed("size") {
-		if o.diskSize, err = parseSize(o.size); err != nil {
+		if o.diskSize, err = parseDiskSize(o.size); err != nil {
 			return err
 		}
 	}
