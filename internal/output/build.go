@@ -51,12 +51,19 @@ func (b *build) temp(fn func(f *os.File) error) (*os.File, error) {
 	return f, fn(f)
 }
 
-// identity tells systems apart: equal ones make equal outputs.
-func (b *build) identity(ctx context.Context) (string, error) {
+// tree tells trees apart: equal ones make equal file systems.
+func (b *build) tree(ctx context.Context) (string, error) {
 	if b.treeID != "" {
 		return b.treeID, nil
 	}
 	id, err := rootfs.Identity(ctx, b.Segments)
+	b.treeID = id
+	return id, err
+}
+
+// identity tells systems apart: equal ones make equal outputs.
+func (b *build) identity(ctx context.Context) (string, error) {
+	id, err := b.tree(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -68,8 +75,7 @@ func (b *build) identity(ctx context.Context) (string, error) {
 	if b.opts.DecompressKernel {
 		id += " decompressed"
 	}
-	b.treeID = id + " " + b.opts.Arch + " " + b.Cmdline
-	return b.treeID, nil
+	return id + " " + b.opts.Arch + " " + b.Cmdline, nil
 }
 
 // seed is what the identifiers of an output are derived from.

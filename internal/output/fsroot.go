@@ -108,13 +108,14 @@ func (b *build) writeRootInitrd(ctx context.Context, kind string, drivers []stri
 	return out.image(ctx, rootInitrdSuffix(kind), initrd)
 }
 
-// cached makes f a copy of what an earlier build of the same system wrote, or
-// has it made and keeps a copy.
+// cached makes f a copy of what an earlier build of the same tree wrote, or has
+// it made and keeps a copy. The kind says all that decides the content besides
+// the tree.
 func (b *build) cached(ctx context.Context, kind string, f *os.File, make func() error) error {
 	if b.opts.Cache == nil {
 		return make()
 	}
-	id, err := b.identity(ctx)
+	id, err := b.tree(ctx)
 	if err != nil {
 		return err
 	}

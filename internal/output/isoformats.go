@@ -21,7 +21,7 @@ const (
 )
 
 func init() {
-	make := func(name, suffix string, arches []string, plan func(context.Context, *build) (*isoPlan, error)) Format {
+	iso := func(name, suffix string, arches []string, plan func(context.Context, *build) (*isoPlan, error)) Format {
 		return Format{
 			Name: name, suffixes: []string{suffix}, arches: arches, needsKernel: true, NeedsLoaders: true,
 			files: func(ctx context.Context, b *build, out *fileSet) error {
@@ -34,10 +34,10 @@ func init() {
 		}
 	}
 	register(
-		make("iso-bios", ".iso", biosArches, planISOBIOS),
-		make("iso-efi", "-efi.iso", efiArches, planISOEFI),
-		make("iso-efi-initrd", "-efi-initrd.iso", efiArches, planISOEFIInitrd),
-		make("iso", ".iso", efiArches, planISO),
+		iso("iso-bios", ".iso", biosArches, planISOBIOS),
+		iso("iso-efi", "-efi.iso", efiArches, planISOEFI),
+		iso("iso-efi-initrd", "-efi-initrd.iso", efiArches, planISOEFIInitrd),
+		iso("iso", ".iso", efiArches, planISO),
 		Format{Name: "kernel+iso", suffixes: []string{"-kernel", "-cmdline", ".iso", rootInitrdSuffix("iso")}, files: writeKernelISO},
 	)
 }
@@ -52,7 +52,11 @@ func (b *build) writeISO(ctx context.Context, format string, p *isoPlan, f *os.F
 		return p.write(ctx, b, f)
 	}
 	sum := sha256.New()
+	if h := p.opts.Hybrid; h != nil {
+		sum.Write(h.Seed)
+	}
 	for _, file := range p.files {
+		fmt.Fprintf(sum, "%q %d\n", file.path, file.size)
 		if _, err := io.Copy(sum, file.reader()); err != nil {
 			return err
 		}
