@@ -132,7 +132,7 @@ func (o *buildOptions) checkOut(cmd *cobra.Command) error {
 	case cmd.Flags().Changed("name"), cmd.Flags().Changed("dir"):
 		return errors.New("--output names the file; it cannot be combined with --name or --dir")
 	case !f.Streamable:
-		return fmt.Errorf("format %s makes several files and cannot be written to --output; give --dir and --name", f.Name)
+		return fmt.Errorf("format %s cannot be written to --output, only a tar can; give --dir and --name", f.Name)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func (p *isoPlan) add(path string, content blob) { p.files = append(p.files, nam
 
 // given tells which paths the tree must not have.
 func (p *isoPlan) given() map[string]bool {
-	paths := map[string]bool{"boot": true}
+	paths := map[string]bool{}
 	for _, f := range p.files {
 		paths[f.path] = true
 	}

@@ -152,6 +152,11 @@ func (f Format) Stream(ctx context.Context, sys *rootfs.System, opts Options, w 
 func Write(ctx context.Context, sys *rootfs.System, formats []Format, opts Options) ([]string, error) {
 	b := newBuild(sys, opts)
 	defer b.close()
+	for _, f := range formats {
+		if f.needsKernel && sys.Kernel == nil {
+			return nil, fmt.Errorf("write %s output: %w", f.Name, errNoKernel)
+		}
+	}
 	var sets []*fileSet
 	defer func() {
 		for _, s := range sets {
@@ -180,9 +185,6 @@ func Write(ctx context.Context, sys *rootfs.System, formats []Format, opts Optio
 }
 
 func (f Format) write(ctx context.Context, b *build, out *fileSet) error {
-	if f.needsKernel && b.Kernel == nil {
-		return errNoKernel
-	}
 	if f.files != nil {
 		return f.files(ctx, b, out)
 	}
