@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -19,6 +20,7 @@ import (
 	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/reference"
+	"github.com/linuxkit/linuxkit/internal/scan"
 )
 
 // hostPlatform is what a Dockerfile is built on unless a daemon says otherwise.
@@ -49,7 +51,7 @@ func makeDockerfile(ctx context.Context, o *buildOpts, p Pkg, labels map[string]
 		if err != nil {
 			return nil, err
 		}
-		return adopt(ctx, o.store, roots, platform, req)
+		return adopt(ctx, o, roots, req)
 	}
 }
 
@@ -72,6 +74,9 @@ func (p Pkg) imageBuild(ctx context.Context, o *buildOpts, labels map[string]str
 	if o.progressShared && o.progressWriter != nil && (o.progress == "" || o.progress == "auto" || o.progress == "plain") {
 		req.Progress = "plain"
 		req.ProgressWriter = &prefixWriter{w: o.progressWriter, prefix: p.info.Image + " " + archOf(platform) + " "}
+	}
+	if o.sbomScanner == BuiltinScanner {
+		req.SBOMScanner = buildkit.NoScanner
 	}
 	if p.info.Network {
 		req.NetworkMode = "default"
@@ -167,7 +172,7 @@ func importBuild(ctx context.Context, o *buildOpts, req ImageBuildOptions) ([]oc
 
 // adopt returns the image and the attestations of what was imported, which is
 // an index or a bare manifest.
-func adopt(ctx context.Context, s *content.Store, roots []ocispec.Descriptor, platform ocispec.Platform, req ImageBuildOptions) ([]ocispec.Descriptor, error) {
+func adopt(ctx context.Context, o *buildOpts, roots []ocispec.Descriptor, req ImageBuildOptions) ([]ocispec.Descriptor, error) {
 	switch {
 	case len(roots) == 0:
 		return nil, errors.New("no index descriptor returned from load")
@@ -175,30 +180,57 @@ func adopt(ctx context.Context, s *content.Store, roots []ocispec.Descriptor, pl
 		return nil, errors.New("more than one index descriptor returned from load")
 	}
 	root := roots[0]
-	list := []ocispec.Descriptor{{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size, Platform: &platform}}
+	list := []ocispec.Descriptor{{MediaType: root.MediaType, Digest: root.Digest, Size: root.Size, Platform: &req.Platform}}
 	if content.IsIndex(root.MediaType) {
-		index, err := s.ReadIndex(ctx, root)
+		index, err := o.store.ReadIndex(ctx, root)
 		if err != nil {
 			return nil, err
 		}
 		list = index.Manifests
 	}
-	images, attestations := 0, 0
+	images := 0
 	for i, d := range list {
 		if d.Annotations[annotationSubjectDigest] == "" {
 			images++
 			continue
 		}
-		attestations++
 		var err error
-		if list[i], err = attest.Normalise(ctx, s, d, req.Time); err != nil {
+		if list[i], err = attest.Normalise(ctx, o.store, d, req.Time); err != nil {
 			return nil, err
 		}
 	}
 	if images == 0 {
-		return nil, fmt.Errorf("no valid descriptor returned for image for arch %s", archOf(platform))
+		return nil, fmt.Errorf("no valid descriptor returned for image for arch %s", archOf(req.Platform))
+	}
+	if o.sbomScanner == BuiltinScanner {
+		return addBill(ctx, o.store, list, req)
 	}
 	return list, nil
+}
+
+// addBill scans the image and attests what it is made of.
+func addBill(ctx context.Context, s *content.Store, list []ocispec.Descriptor, req ImageBuildOptions) ([]ocispec.Descriptor, error) {
+	at := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return samePlatform(d.Platform, &req.Platform) })
+	if at < 0 {
+		return nil, fmt.Errorf("no valid descriptor returned for image for arch %s", archOf(req.Platform))
+	}
+	img, err := image.Open(ctx, s, req.Tag, list[at], req.Platform)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := scan.Image(ctx, img)
+	if err != nil {
+		return nil, err
+	}
+	facts := attest.Facts{Name: req.Tag, Image: list[at], Time: req.Time, Components: parts}
+	subject := list[at].Digest.String()
+	about := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return d.Annotations[annotationSubjectDigest] == subject })
+	if about < 0 {
+		desc, err := attest.AddSPDX(ctx, s, nil, facts)
+		return append(list, desc), err
+	}
+	list[about], err = attest.AddSPDX(ctx, s, &list[about], facts)
+	return list, err
 }
 
 // fetchDepends puts the images of docker's that the Dockerfile wants into the

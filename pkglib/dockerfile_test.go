@@ -169,3 +169,23 @@ func TestPrefix(t *testing.T) {
 		t.Errorf("%q", b.String())
 	}
 }
+
+func TestBuiltinScanner(t *testing.T) {
+	_, p := dockered(t)
+	for _, f := range []*fakeRunner{{}, {bare: true}} {
+		s := newStore(t)
+		if _, err := output(t, p, WithBuildStore(s), WithBuildDocker(f), WithBuildSbomScanner(BuiltinScanner), WithBuildPlatforms("linux/arm64")); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.builds[0].SBOMScanner; got != "false" {
+			t.Errorf("BuildKit is told to scan with %q", got)
+		}
+		img, err := cached(t.Context(), s, p.FullTag(), ocispec.Platform{OS: "linux", Architecture: "arm64"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bills, err := img.SBOMs(t.Context()); err != nil || len(bills) != 1 {
+			t.Errorf("bare %v: %d bills, %v", f.bare, len(bills), err)
+		}
+	}
+}

@@ -157,9 +157,13 @@ func WithBuildIgnoreCache() BuildOpt { return set(func(o *buildOpts) { o.ignoreC
 // first.
 func WithPreCacheImages() BuildOpt { return set(func(o *buildOpts) { o.preCache = true }) }
 
+// BuiltinScanner is the scanner that needs no image and gives the same bill for
+// the same image: it reads the databases of apk and dpkg and asks Go programs.
+const BuiltinScanner = "builtin"
+
 // WithBuildSbomScanner has an image of a Dockerfile scanned for what it is made
-// of: by the image scanner, or BuildKit's own if that is empty; "false" turns
-// it off again.
+// of: by the image scanner, BuildKit's own if that is empty, or
+// [BuiltinScanner]; "false" turns it off again.
 func WithBuildSbomScanner(scanner string) BuildOpt {
 	return set(func(o *buildOpts) { o.sbomScanner = scanner })
 }

@@ -21,8 +21,9 @@ func TestReference(t *testing.T) {
 	}
 	sections := strings.Split(string(page), "\n## Layers\n")
 	compare(t, "build.yml", knownKeys(t), documented(sections[0]))
+	layers, _, _ := strings.Cut(sections[1], "\n## ")
 	for i, layer := range []any{builder.Go{}, builder.Debian{}, builder.Files{}, builder.Kernel{}} {
-		parts := strings.Split(sections[1], "\n### ")
+		parts := strings.Split(layers, "\n### ")
 		name := strings.ToLower(reflect.TypeOf(layer).Name())
 		if !strings.HasPrefix(parts[i+1], name+"\n") {
 			t.Fatalf("section %d is not about %s layers", i+1, name)

@@ -21,6 +21,7 @@ func (a *app) localPackages() (*pkglib.Local, error) {
 	opts := []pkglib.BuildOpt{
 		pkglib.WithBuildCacheDir(a.cacheDir), pkglib.WithToolVersion(version, commit),
 		pkglib.WithBuildBuilders(builders), pkglib.WithBuildBuilderConfig(f.config),
+		pkglib.WithBuildSbomScanner(pkglib.BuiltinScanner),
 	}
 	if !a.quiet {
 		opts = append(opts, pkglib.WithProgressWriter(a.stderr), pkglib.WithProgressShared())

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
+	"sync"
 	"testing"
 )
 
@@ -45,5 +47,36 @@ func TestInOrderError(t *testing.T) {
 	cancel()
 	if err := inOrder(ctx, io.Discard, 1, func(context.Context, int, io.Writer) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
+	}
+}
+
+func TestInOrderOf(t *testing.T) {
+	var out bytes.Buffer
+	var mu sync.Mutex
+	var started []int
+	needs := [][]int{{2}, nil, {3, 1}, {1}, nil}
+	err := inOrderOf(t.Context(), &out, needs, func(_ context.Context, i int, w io.Writer) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, n := range needs[i] {
+			if !slices.Contains(started, n) {
+				t.Errorf("%d starts before %d", i, n)
+			}
+		}
+		started = append(started, i)
+		fmt.Fprintln(w, i)
+		return nil
+	})
+	if err != nil || out.String() != "0\n1\n2\n3\n4\n" {
+		t.Errorf("output %q, %v", out.String(), err)
+	}
+	err = inOrderOf(t.Context(), io.Discard, [][]int{{1}, nil}, func(_ context.Context, i int, _ io.Writer) error {
+		if i == 0 {
+			t.Error("a job runs whose need has failed")
+		}
+		return errors.New("no luck")
+	})
+	if err == nil || err.Error() != "no luck" {
+		t.Error(err)
 	}
 }

@@ -93,7 +93,7 @@ func (f *pkgBuildFlags) add(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.skip, "skip-platforms", nil, "platforms of build.yml not to build for")
 	flags.BoolVar(&f.ignoreCached, "ignore-cached", false, "do not offer images of the cache to a Dockerfile")
 	flags.BoolVar(&f.precache, "precache-images", false, "pull the images that a Dockerfile needs into the cache first")
-	flags.StringVar(&f.scanner, "sbom-scanner", "", "image that finds out what the image of a Dockerfile is made of, or false for none (default BuildKit's)")
+	flags.StringVar(&f.scanner, "sbom-scanner", "", "image that finds out what the image of a Dockerfile is made of, builtin for this program, or false for none (default BuildKit's)")
 	flags.StringVar(&f.dockerfile, "dockerfile", "", "Dockerfile instead of that of build.yml, relative to the package")
 	flags.StringArrayVar(&f.argFiles, "build-arg-file", nil, "file with build arguments, KEY=VALUE a line; may be repeated")
 	flags.StringVar(&f.progress, "progress", "auto", "how to show BuildKit's progress: auto, plain, tty, quiet or rawjson")

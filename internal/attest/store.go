@@ -35,8 +35,7 @@ func Store(ctx context.Context, s *content.Store, f Facts) (ocispec.Descriptor, 
 	if err != nil {
 		return desc, fmt.Errorf("write the attestations of image %s: %w", f.Image.Digest, err)
 	}
-	desc.Platform = &ocispec.Platform{OS: unknown, Architecture: unknown}
-	desc.Annotations = map[string]string{annotationType: typeAttestation, annotationSubject: f.Image.Digest.String()}
+	f.mark(&desc)
 	return desc, nil
 }
 
@@ -60,6 +59,42 @@ func (f Facts) store(ctx context.Context, s *content.Store) (ocispec.Descriptor,
 		return m.Config, err
 	}
 	return putJSON(ctx, s, ocispec.MediaTypeImageManifest, m)
+}
+
+// AddSPDX adds a bill of materials to what is attested about an image: about is
+// the attestation that exists, nil if there is none.
+func AddSPDX(ctx context.Context, s *content.Store, about *ocispec.Descriptor, f Facts) (ocispec.Descriptor, error) {
+	m := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest}
+	config := ocispec.Image{Platform: ocispec.Platform{OS: unknown, Architecture: unknown}, RootFS: ocispec.RootFS{Type: "layers"}}
+	var err error
+	if about != nil {
+		if m, err = s.ReadManifest(ctx, *about); err != nil {
+			return ocispec.Descriptor{}, fmt.Errorf("read attestation: %w", err)
+		}
+	}
+	layer, err := putJSON(ctx, s, mediaTypeInToto, f.statement(PredicateSPDX, billOfMaterials(f)))
+	if err != nil {
+		return layer, err
+	}
+	layer.Annotations = map[string]string{annotationPredicate: PredicateSPDX}
+	m.Layers = append(m.Layers, layer)
+	if about == nil || m.Config.MediaType == ocispec.MediaTypeImageConfig {
+		for _, l := range m.Layers {
+			config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, l.Digest)
+		}
+		if m.Config, err = putJSON(ctx, s, ocispec.MediaTypeImageConfig, config); err != nil {
+			return layer, err
+		}
+	}
+	desc, err := putJSON(ctx, s, ocispec.MediaTypeImageManifest, m)
+	f.mark(&desc)
+	return desc, err
+}
+
+// mark makes desc an attestation about the image.
+func (f Facts) mark(desc *ocispec.Descriptor) {
+	desc.Platform = &ocispec.Platform{OS: unknown, Architecture: unknown}
+	desc.Annotations = map[string]string{annotationType: typeAttestation, annotationSubject: f.Image.Digest.String()}
 }
 
 func (f Facts) statement(kind string, predicate any) statement {

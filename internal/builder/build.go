@@ -36,7 +36,7 @@ type job struct {
 	platform ocispec.Platform
 	mtime    time.Time
 	below    below
-	parts    parts
+	parts    attest.Parts
 }
 
 // below is what the lower layers mean for the next one.

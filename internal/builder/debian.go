@@ -53,7 +53,7 @@ func (j *job) locked(r request) ([]lockedPackage, error) {
 	}
 	packages, err := lock.find(r, j.platform.Architecture, j.recipe.Dir)
 	for _, p := range packages {
-		j.parts.add(p.component(lock.Release))
+		j.parts.Add(p.component(lock.Release))
 	}
 	return packages, err
 }

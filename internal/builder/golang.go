@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"debug/buildinfo"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -56,9 +57,11 @@ func (j *job) goLayer(ctx context.Context, g *Go) (*stored, error) {
 	if err := checkStatic(binary, j.platform.Architecture); err != nil {
 		return nil, fmt.Errorf("check the binary of %s: %w", g.importPath(), err)
 	}
-	if err := j.parts.addGo(binary); err != nil {
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
 		return nil, fmt.Errorf("find the modules of %s: %w", g.importPath(), err)
 	}
+	j.parts.AddGo(info)
 	t := newTree()
 	defer t.Close()
 	if err := g.place(t, binary, j.below.links); err != nil {

@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -128,16 +129,17 @@ func (p *planner) wanted() []string {
 
 func (p *planner) resolve(ctx context.Context) error {
 	refs := p.wanted()
-	found := make([]*image.Image, len(refs))
-	g, ctx := errgroup.WithContext(ctx)
+	found, errs := make([]*image.Image, len(refs)), make([]error, len(refs))
+	var g errgroup.Group
 	g.SetLimit(2 * runtime.NumCPU())
 	for i, ref := range refs {
-		g.Go(func() (err error) {
-			found[i], err = p.opts.Images.Image(ctx, p.expand(ref), p.opts.Platform)
-			return err
+		g.Go(func() error {
+			found[i], errs[i] = p.opts.Images.Image(ctx, p.expand(ref), p.opts.Platform)
+			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
+	_ = g.Wait() // the errors are in errs: whoever fixes one wants to see the others
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	p.images = make(map[string]*image.Image, len(refs))

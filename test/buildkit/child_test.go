@@ -77,12 +77,15 @@ func checkApp(t *testing.T, s *content.Store, app pkglib.Pkg) {
 		t.Fatalf("index %+v, %v", index, err)
 	}
 	m, err := s.ReadManifest(t.Context(), index.Manifests[1])
-	if err != nil || len(m.Layers) != 1 || m.Layers[0].Annotations["in-toto.io/predicate-type"] != "https://slsa.dev/provenance/v1" {
+	if err != nil || len(m.Layers) != 2 || m.Layers[0].Annotations["in-toto.io/predicate-type"] != "https://slsa.dev/provenance/v1" {
 		t.Fatalf("attestation %+v, %v", m, err)
 	}
 	data, err := s.ReadAll(t.Context(), m.Layers[0])
 	if err != nil || !json.Valid(data) || strings.Contains(string(data), "startedOn") {
 		t.Errorf("provenance %s, %v", data, err)
+	}
+	if data, err = s.ReadAll(t.Context(), m.Layers[1]); err != nil || !strings.Contains(string(data), "pkg:golang/example.org/stamp") {
+		t.Errorf("bill of materials %s, %v", data, err)
 	}
 }
 

@@ -132,7 +132,9 @@ func TestDocker(t *testing.T) {
 	if id() != first {
 		t.Error("a stopped builder was not used again")
 	}
-	volume := func() string { return docker(t, nil, "volume", "inspect", "--format", "{{.CreatedAt}}", bc.Name+"-state") }
+	volume := func() string {
+		return docker(t, nil, "volume", "inspect", "--format", "{{.CreatedAt}}", bc.Name+"-state")
+	}
 	before := volume()
 	time.Sleep(1100 * time.Millisecond) // times have seconds
 	bc.Image = "builder:2"

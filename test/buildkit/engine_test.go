@@ -168,7 +168,7 @@ var host = "linux/" + runtime.GOARCH
 func build(ctx context.Context, s *content.Store, p pkglib.Pkg, opts ...pkglib.BuildOpt) (string, error) {
 	var log lockedBuffer
 	err := p.Build(ctx, append([]pkglib.BuildOpt{
-		pkglib.WithBuildStore(s), pkglib.WithBuildPlatforms(host), pkglib.WithProgressWriter(&log), pkglib.WithProgress("plain"),
+		pkglib.WithBuildStore(s), pkglib.WithBuildPlatforms(host), pkglib.WithProgressWriter(&log), pkglib.WithProgress("plain"), pkglib.WithBuildSbomScanner(pkglib.BuiltinScanner),
 	}, opts...)...)
 	if err != nil {
 		return log.String(), fmt.Errorf("%w\n%s", err, log.String())
