@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
+	"fmt"
 
 	"github.com/linuxkit/linuxkit/internal/bootloader"
 	"github.com/linuxkit/linuxkit/internal/format/disk"
@@ -85,8 +87,17 @@ func (b *build) mbrDisk(ctx context.Context, format string, fs *fat.FS, size int
 		kind = mbr.TypeFAT16
 	}
 	id := sha256.Sum256(append([]byte("disk "), seed...))
-	return mbr.Disk{
+	im, err := mbr.Disk{
 		ID: binary.LittleEndian.Uint32(id[:]), Code: record, Size: size,
 		Partitions: []mbr.Partition{{Type: kind, Active: true, Content: content}},
 	}.Image()
+	return im, adviseSize(err, fs.Size)
+}
+
+// adviseSize adds to an error which size of a disk would do for a file system.
+func adviseSize(err error, size int64) error {
+	if errors.Is(err, disk.ErrTooSmall) {
+		return fmt.Errorf("%w; give --size %dM or more", err, disk.Up(size+slack, mib)/mib)
+	}
+	return err
 }

@@ -93,10 +93,11 @@ func (b *build) efiDisk(ctx context.Context, format string, files []named, kind 
 	if err != nil {
 		return nil, err
 	}
-	return gpt.Disk{
+	im, err := gpt.Disk{
 		Seed: opts.Seed, Size: b.diskSize(0, disk.Align, fs.Size+slack),
 		Partitions: []gpt.Partition{{Type: gpt.TypeESP, Name: "EFI System", Attributes: gpt.LegacyBoot, Content: content}},
 	}.Image()
+	return im, adviseSize(err, fs.Size)
 }
 
 // unifiedDisk boots a unified kernel image.

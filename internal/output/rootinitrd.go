@@ -29,19 +29,22 @@ var errNoInit = errors.New("the init images have no /init that could load it")
 // and, if one of the drivers is a module of the kernel, an archive of the
 // system's own /init with the modules. The image is empty if nothing is needed.
 func (b *build) rootInitrd(ctx context.Context, kind string, drivers []string) (*disk.Image, error) {
-	module, err := b.missingDriver(ctx, kind, drivers)
+	driver, err := b.missingDriver(ctx, kind, drivers)
 	if err != nil {
 		return nil, err
 	}
-	if module == "" {
+	if driver == "" {
 		return b.microcodeAnd(ctx, nil)
 	}
-	archive, err := b.rootArchive(ctx)
+	archive, err := b.rootArchive(ctx, fsModules[driver])
 	if err != nil {
-		return nil, fmt.Errorf("make an initrd, because CONFIG_%s is a module of the kernel: %w", module, err)
+		return nil, fmt.Errorf("make an initrd, because CONFIG_%s is a module of the kernel: %w", driver, err)
 	}
 	return b.microcodeAnd(ctx, archive)
 }
+
+// fsModules are the modules of file systems by the option of the kernel.
+var fsModules = map[string]string{"SQUASHFS": "squashfs", "EROFS_FS": "erofs", "ISO9660_FS": "isofs"}
 
 // missingDriver returns the first driver that is a module.
 func (b *build) missingDriver(ctx context.Context, kind string, drivers []string) (string, error) {
@@ -60,18 +63,19 @@ func (b *build) missingDriver(ctx context.Context, kind string, drivers []string
 	return "", nil
 }
 
-// rootArchive returns the archive of /init and modules.
-func (b *build) rootArchive(ctx context.Context) (*disk.Image, error) {
+// rootArchive returns the archive of /init and modules. The module given, if
+// any, has to be there.
+func (b *build) rootArchive(ctx context.Context, needed string) (*disk.Image, error) {
 	c, err := b.initrdCodec(ctx)
 	if err != nil {
 		return nil, err
 	}
 	segments := bootSegments(b.Segments)
-	key := fmt.Sprintf("rootinitrd/%d/%s", rootInitrdVersion, c)
+	key := fmt.Sprintf("rootinitrd/%d/%s/%s", rootInitrdVersion, c, needed)
 	for _, s := range segments {
 		key += "/" + s.Key
 	}
-	f, err := b.derive(ctx, key, func(w io.Writer) error { return writeRootArchive(ctx, segments, c, w) })
+	f, err := b.derive(ctx, key, func(w io.Writer) error { return writeRootArchive(ctx, segments, needed, c, w) })
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +98,7 @@ func bootSegments(all []*rootfs.Segment) []*rootfs.Segment {
 	return some
 }
 
-func writeRootArchive(ctx context.Context, segments []*rootfs.Segment, c codec, w io.Writer) error {
+func writeRootArchive(ctx context.Context, segments []*rootfs.Segment, needed string, c codec, w io.Writer) error {
 	tree, err := rootfs.Merge(ctx, segments)
 	if err != nil {
 		return err
@@ -103,7 +107,7 @@ func writeRootArchive(ctx context.Context, segments []*rootfs.Segment, c codec, 
 	if err := tree.Walk(ctx, plan.look); err != nil {
 		return err
 	}
-	if err := plan.choose(); err != nil {
+	if err := plan.choose(needed); err != nil {
 		return err
 	}
 	enc, err := newEncoder(w, c)

@@ -75,8 +75,8 @@ func (p *rootPlan) readIndex(version, file string, e *rootfs.Entry) error {
 	return err
 }
 
-// choose decides what is needed.
-func (p *rootPlan) choose() error {
+// choose decides what goes in, which must include a module if one is given.
+func (p *rootPlan) choose(needed string) error {
 	p.init = "init"
 	for range 8 {
 		target, ok := p.links[p.init]
@@ -92,6 +92,9 @@ func (p *rootPlan) choose() error {
 		return fmt.Errorf("the kernel image has no modules; kernel.tar must not be \"none\"")
 	}
 	p.chooseModules()
+	if needed != "" && !p.names[needed] {
+		return fmt.Errorf("the system has no module %s; name a tarball in kernel.tar that has it", needed)
+	}
 	return nil
 }
 

@@ -51,7 +51,7 @@ func planned(t *testing.T, files map[string]string) (*rootPlan, error) {
 	if err := each(files, p.look); err != nil {
 		return p, err
 	}
-	return p, p.choose()
+	return p, p.choose("squashfs")
 }
 
 func TestRootInitrd(t *testing.T) {
@@ -110,6 +110,7 @@ func TestRootInitrdImpossible(t *testing.T) {
 	for _, c := range []struct{ name, remove, add, err string }{
 		{"no init", "init", "", errNoInit.Error()},
 		{"two kernels", "", "lib/modules/6.2/modules.dep", "modules of the kernels 6.1 and 6.2"},
+		{"no such module", "lib/modules/6.1/modules.dep", "lib/modules/6.1/modules.dep", "no module squashfs"},
 		{"no modules", "lib/modules/6.1/", "", "the kernel image has no modules"},
 	} {
 		files := maps.Clone(guest)

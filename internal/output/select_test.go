@@ -64,7 +64,7 @@ func TestTooSmall(t *testing.T) {
 	sys, opts := bootable(t)
 	opts.DiskSize = 1 << 20
 	for _, format := range []string{"raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "aws", "gcp", "vhd", "dynamic-vhd", "vmdk", "ova"} {
-		fails(t, format, sys, opts, disk.ErrTooSmall, "bytes")
+		fails(t, format, sys, opts, disk.ErrTooSmall, "; give --size ")
 	}
 }
 
