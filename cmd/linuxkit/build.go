@@ -28,6 +28,11 @@ type buildOptions struct {
 	lock       lockOptions
 	twice      bool
 	inputTar   string
+	size       string
+	loaders    string
+
+	selected []output.Format
+	diskSize int64
 }
 
 func newBuildCmd(a *app) *cobra.Command {
@@ -80,6 +85,8 @@ func (o *buildOptions) register(cmd *cobra.Command) {
 	o.lock.register(cmd)
 	flags.StringVar(&o.inputTar, "input-tar", "", "take from this earlier tar what would have to be pulled otherwise")
 	flags.BoolVar(&o.twice, "check", false, "build twice and fail if the results differ")
+	flags.StringVar(&o.size, "size", "", "size of disks, in MiB with M, in GiB with G or nothing behind the number (default that of the format, 1024M for most, or what the system needs)")
+	flags.StringVar(&o.loaders, "boot-loaders", "", "image of the boot loaders for formats that firmware boots, or @pkg:<directory> (default "+bootLoadersDir+" of the repository of the configuration, else "+bootLoaders+")")
 	_ = flags.MarkHidden("o")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(output.Names(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions(architectures, cobra.ShellCompDirectiveNoFileComp))
@@ -110,13 +117,13 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 			o.formats = []string{"tar"}
 		}
 	}
-	for _, name := range o.formats {
-		f, err := output.Lookup(name)
-		if err != nil {
+	var err error
+	if o.selected, err = output.Select(o.formats, o.arch); err != nil {
+		return err
+	}
+	if cmd.Flags().Changed("size") {
+		if o.diskSize, err = parseDiskSize(o.size); err != nil {
 			return err
-		}
-		if f.Streamable && len(o.formats) > 1 {
-			return fmt.Errorf("format %s must be the only format specified", name)
 		}
 	}
 	if o.out == "-" && o.twice {
@@ -134,13 +141,13 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 }
 
 func (o *buildOptions) checkOut(cmd *cobra.Command) error {
-	switch f, _ := output.Lookup(o.formats[0]); {
-	case len(o.formats) > 1:
+	switch f := o.selected[0]; {
+	case len(o.selected) > 1:
 		return errors.New("--output takes one format; give --dir and --name for several")
 	case cmd.Flags().Changed("name"), cmd.Flags().Changed("dir"):
 		return errors.New("--output names the file; it cannot be combined with --name or --dir")
 	case !f.Streamable:
-		return fmt.Errorf("format %s makes several files and cannot be written to --output; give --dir and --name", f.Name)
+		return fmt.Errorf("format %s cannot be written to --output, only a tar can; give --dir and --name", f.Name)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/linuxkit/linuxkit/internal/output"
 )
 
 // TestCheckFindsDifferences changes an input between the two builds.
@@ -22,7 +24,11 @@ func TestCheckFindsDifferences(t *testing.T) {
 		{"kernel+initrd", "", []string{"x-initrd.img differs from byte ", ": 1 paths differ, the first is ~ etc/random: content"}},
 	} {
 		writeFile(t, source, "first")
-		o := buildOptions{arch: "amd64", formats: []string{c.format}, name: "x", dir: dir, sbom: sbomOptions{off: true}}
+		selected, err := output.Select([]string{c.format}, "amd64")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := buildOptions{arch: "amd64", selected: selected, name: "x", dir: dir, sbom: sbomOptions{off: true}}
 		if c.out != "" {
 			o.out = filepath.Join(dir, c.out)
 		}

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/config"
+	"github.com/linuxkit/linuxkit/internal/bootloader"
 	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/output"
 	"github.com/linuxkit/linuxkit/internal/progress"
@@ -69,6 +69,8 @@ type project struct {
 	bom *sbom.Document
 	// out says how outputs are written.
 	out output.Options
+	// loaders finds the boot loaders that the formats need.
+	loaders func(context.Context) (*bootloader.Set, error)
 }
 
 // prepare reads the configuration; images are only looked for by plan.
@@ -92,7 +94,12 @@ func (a *app) prepare(ctx context.Context, files []string, o buildOptions) (*pro
 		return nil, err
 	}
 	p.reuse, err = a.newReuse(ctx, o, p.images)
-	p.out = output.Options{Dir: o.dir, Name: o.name, Cache: p.images.Store.Derived(), DecompressKernel: o.decompress}
+	p.out = output.Options{
+		Dir: o.dir, Name: o.name, Arch: o.arch, Cache: p.images.Store.Derived(), DecompressKernel: o.decompress, DiskSize: o.diskSize,
+	}
+	p.loaders = func(ctx context.Context) (*bootloader.Set, error) {
+		return a.loadBootLoaders(ctx, local, p.images, files, o)
+	}
 	return p, err
 }
 
@@ -107,6 +114,9 @@ func (p *project) plan(ctx context.Context) (err error) {
 	}
 	p.sys, err = rootfs.Plan(ctx, p.cfg, opts)
 	if err != nil {
+		return err
+	}
+	if p.out.Loaders, err = p.loaders(ctx); err != nil {
 		return err
 	}
 	p.bom, err = p.options.sbom.add(ctx, p.sys)
@@ -132,29 +142,13 @@ func (p *project) write(ctx context.Context, stdout io.Writer) ([]string, error)
 		return p.writeOut(ctx, stdout)
 	}
 	progress.Infof(ctx, "Create outputs:")
-	var all []string
-	for _, name := range slices.Compact(p.options.formats) {
-		f, err := output.Lookup(name)
-		if err != nil {
-			return nil, err
-		}
-		names, err := f.Write(ctx, p.sys, p.out)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, names...)
-	}
-	return all, nil
+	return output.Write(ctx, p.sys, p.options.selected, p.out)
 }
 
 // writeOut makes the one output of --output.
 func (p *project) writeOut(ctx context.Context, stdout io.Writer) ([]string, error) {
 	out := p.options.out
-	f, err := output.Lookup(p.options.formats[0])
-	if err != nil {
-		return nil, err
-	}
-	stream := func(w io.Writer) error { return f.Stream(ctx, p.sys, p.out, w) }
+	stream := func(w io.Writer) error { return p.options.selected[0].Stream(ctx, p.sys, p.out, w) }
 	if out == "-" {
 		return nil, stream(stdout)
 	}

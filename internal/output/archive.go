@@ -123,29 +123,3 @@ func encodeEntries(entries []*rootfs.Entry, c codec, w io.Writer) error {
 	}
 	return enc.close()
 }
-
-// alignedWriter counts what is written and can pad it with zero bytes, which
-// the kernel skips between archives.
-type alignedWriter struct {
-	w io.Writer
-	n int64
-}
-
-func (a *alignedWriter) Write(p []byte) (int, error) {
-	n, err := a.w.Write(p)
-	a.n += int64(n)
-	return n, err
-}
-
-// ReadFrom lets the operating system copy from one file to another.
-func (a *alignedWriter) ReadFrom(r io.Reader) (int64, error) {
-	n, err := io.Copy(a.w, r)
-	a.n += n
-	return n, err
-}
-
-func (a *alignedWriter) align() error {
-	pad := -a.n & (segmentAlign - 1)
-	_, err := a.Write(make([]byte, pad))
-	return err
-}

@@ -23,7 +23,7 @@ func newFileSet(prefix string, suffixes []string) *fileSet {
 }
 
 // write makes the file with that suffix from what fn writes.
-func (s *fileSet) write(suffix string, fn func(w io.Writer) error) error {
+func (s *fileSet) write(suffix string, fn func(f *os.File) error) error {
 	f, err := createTemp(s.prefix + suffix)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func publish(f *os.File, name string) error {
 func WriteFile(name string, fn func(w io.Writer) error) error {
 	s := newFileSet(name, []string{""})
 	defer s.discard()
-	if err := s.write("", fn); err != nil {
+	if err := s.write("", func(f *os.File) error { return fn(f) }); err != nil {
 		return err
 	}
 	_, err := s.commit()

@@ -45,7 +45,7 @@ func TestFileSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newFileSet(filepath.Join(dir, "x"), []string{"-kernel", "-cmdline"})
-	if err := s.write("-kernel", text("k")); err != nil {
+	if err := s.write("-kernel", func(f *os.File) error { return text("k")(f) }); err != nil {
 		t.Fatal(err)
 	}
 	checkFiles(t, dir, map[string]string{"x-cmdline": "of an earlier run"})

@@ -2,6 +2,7 @@ package output
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,41 +12,74 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/linuxkit/linuxkit/internal/format/disk"
 	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/rootfs"
 )
 
-// segmentAlign is the boundary on which archives of the initrd begin, so that
-// file systems that share blocks can share those of the cached segments.
-const segmentAlign = 4096
-
-// writeInitrd writes the tree as a sequence of compressed cpio archives, which
-// the kernel unpacks one over the other: the microcode, one archive for each
-// segment that has a key, and one for all the rest.
+// initrd returns the tree as a sequence of compressed cpio archives, which the
+// kernel unpacks one over the other: one archive for each segment that has a
+// key, and one for all the rest. Nothing is copied: the pieces are the files
+// in the cache.
 //
 // See Documentation/driver-api/early-userspace/buffer-format.rst of Linux.
-func (b *build) writeInitrd(ctx context.Context, w io.Writer) error {
+func (b *build) initrd(ctx context.Context) (*disk.Image, error) {
+	if b.wholeInitrd != nil {
+		return b.wholeInitrd, nil
+	}
 	c, err := b.initrdCodec(ctx)
 	if err != nil {
-		return err
-	}
-	out := &alignedWriter{w: w}
-	if err := b.writeUCode(ctx, out); err != nil {
-		return err
+		return nil, err
 	}
 	keyed, rest := splitSegments(b.Segments)
 	encoded, err := b.encodeSegments(ctx, keyed, c)
-	defer closeAll(encoded)
+	defer closePaths(encoded)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var out pieces
 	var tree rootfs.Tree
 	for _, e := range encoded {
-		if err := e.appendTo(out, &tree, c); err != nil {
-			return err
+		if err := e.appendTo(&out, &tree, c); err != nil {
+			return nil, err
 		}
 	}
-	return b.writeRest(ctx, out, &tree, rest, c)
+	if err := b.appendRest(ctx, &out, &tree, rest, c); err != nil {
+		return nil, err
+	}
+	b.wholeInitrd, err = out.image()
+	return b.wholeInitrd, err
+}
+
+// microcodeAnd returns the microcode with an initrd behind it. It is not
+// compressed and in front, where the kernel looks for it before anything is
+// unpacked. Either may be missing; without both the result is empty.
+func (b *build) microcodeAnd(ctx context.Context, initrd *disk.Image) (*disk.Image, error) {
+	if b.UCode == nil && initrd != nil {
+		return initrd, nil
+	}
+	var out pieces
+	if b.UCode != nil {
+		u, err := b.ucode(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out.add(u.data, u.size)
+	}
+	if initrd != nil {
+		out.align()
+		out.add(initrd, initrd.Size)
+	}
+	return out.image()
+}
+
+// bootInitrd returns the initrd with the microcode, if there is some.
+func (b *build) bootInitrd(ctx context.Context) (*disk.Image, error) {
+	initrd, err := b.initrd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return b.microcodeAnd(ctx, initrd)
 }
 
 // splitSegments separates what can be kept from what is made anew each time.
@@ -62,21 +96,6 @@ func splitSegments(all []*rootfs.Segment) (keyed, rest []*rootfs.Segment) {
 	return keyed, rest
 }
 
-// writeUCode puts the microcode in front, uncompressed, where the kernel looks
-// for it before anything is unpacked.
-func (b *build) writeUCode(ctx context.Context, out *alignedWriter) error {
-	if b.UCode == nil {
-		return nil
-	}
-	f, err := b.bootFile(ctx, b.UCode)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = io.Copy(out, f)
-	return err
-}
-
 // encodeSegments returns the archive of each segment, several made at a time.
 func (b *build) encodeSegments(ctx context.Context, segments []*rootfs.Segment, c codec) ([]*archive, error) {
 	encoded := make([]*archive, len(segments))
@@ -91,7 +110,13 @@ func (b *build) encodeSegments(ctx context.Context, segments []*rootfs.Segment, 
 			return err
 		})
 	}
-	return encoded, g.Wait()
+	err := g.Wait()
+	for _, a := range encoded {
+		if a != nil {
+			b.keep(a.data)
+		}
+	}
+	return encoded, err
 }
 
 // archive is the encoded form of a segment: a compressed cpio archive, and the
@@ -102,20 +127,12 @@ type archive struct {
 	paths   *os.File
 }
 
-func closeAll(all []*archive) {
+// closePaths closes the lists of paths.
+func closePaths(all []*archive) {
 	for _, a := range all {
 		if a != nil {
-			a.close()
+			a.paths.Close()
 		}
-	}
-}
-
-func (a *archive) close() {
-	if a.data != nil {
-		a.data.Close()
-	}
-	if a.paths != nil {
-		a.paths.Close()
 	}
 }
 
@@ -137,8 +154,10 @@ func (b *build) encodeSegment(ctx context.Context, s *rootfs.Segment, c codec) (
 	if err == nil && a.paths == nil {
 		a.paths, err = b.derive(ctx, key+"/paths", func(w io.Writer) error { return b.listPaths(ctx, s, w) })
 	}
+	if err != nil && a.data != nil {
+		a.data.Close()
+	}
 	if err != nil {
-		a.close()
 		return nil, err
 	}
 	return a, nil
@@ -156,7 +175,7 @@ func (b *build) listPaths(ctx context.Context, s *rootfs.Segment, w io.Writer) e
 
 // appendTo adds the archive to the initrd, preceded by a small one where the
 // tree so far needs it.
-func (a *archive) appendTo(out *alignedWriter, tree *rootfs.Tree, c codec) error {
+func (a *archive) appendTo(out *pieces, tree *rootfs.Tree, c codec) error {
 	list, err := io.ReadAll(a.paths)
 	if err != nil {
 		return err
@@ -167,18 +186,14 @@ func (a *archive) appendTo(out *alignedWriter, tree *rootfs.Tree, c codec) error
 		return err
 	}
 	if len(fixes) > 0 {
-		if err := out.align(); err != nil {
+		var small bytes.Buffer
+		if err := encodeEntries(fixes, c, &small); err != nil {
 			return err
 		}
-		if err := encodeEntries(fixes, c, out); err != nil {
-			return err
-		}
+		out.align()
+		out.add(bytes.NewReader(small.Bytes()), int64(small.Len()))
 	}
-	if err := out.align(); err != nil {
-		return err
-	}
-	_, err = io.Copy(out, a.data)
-	return err
+	return out.addFile(a.data)
 }
 
 // fixes returns entries that have to be there before the archive is unpacked:
@@ -221,42 +236,48 @@ func placeholder(name string) *rootfs.Entry {
 	}, Links: 1}
 }
 
-// writeRest writes all segments without key as one archive.
-func (b *build) writeRest(ctx context.Context, out *alignedWriter, tree *rootfs.Tree, rest []*rootfs.Segment, c codec) error {
-	if err := out.align(); err != nil {
-		return err
-	}
-	enc, err := newEncoder(out, c)
-	if err != nil {
-		return err
-	}
-	for _, s := range rest {
-		if s.Title != "" {
-			progress.Infof(ctx, "%s", s.Title)
-		}
-		tree.Begin(s)
-		err := s.Walk(ctx, tree, func(e *rootfs.Entry) error {
-			for _, dir := range missingParents(tree, e.Header.Name) {
-				if err := enc.entry(plainDir(dir)); err != nil {
-					return err
-				}
-			}
-			broken, err := tree.Add(e.Header.Name, rootfs.KindOf(e))
-			if err != nil {
-				return err
-			}
-			if broken {
-				if err := enc.entry(placeholder(e.Header.Name)); err != nil {
-					return err
-				}
-			}
-			return enc.entry(e)
-		})
+// appendRest adds all segments without key as one archive.
+func (b *build) appendRest(ctx context.Context, out *pieces, tree *rootfs.Tree, rest []*rootfs.Segment, c codec) error {
+	f, err := b.temp(func(f *os.File) error {
+		enc, err := newEncoder(f, c)
 		if err != nil {
 			return err
 		}
+		for _, s := range rest {
+			if s.Title != "" {
+				progress.Infof(ctx, "%s", s.Title)
+			}
+			tree.Begin(s)
+			if err := s.Walk(ctx, tree, func(e *rootfs.Entry) error { return enc.over(tree, e) }); err != nil {
+				return err
+			}
+		}
+		return enc.close()
+	})
+	if err != nil {
+		return err
 	}
-	return enc.close()
+	return out.addFile(f)
+}
+
+// over writes an entry that is unpacked over a tree, and adds it to that.
+func (e *encoder) over(tree *rootfs.Tree, entry *rootfs.Entry) error {
+	name := entry.Header.Name
+	for _, dir := range missingParents(tree, name) {
+		if err := e.entry(plainDir(dir)); err != nil {
+			return err
+		}
+	}
+	broken, err := tree.Add(name, rootfs.KindOf(entry))
+	if err != nil {
+		return err
+	}
+	if broken {
+		if err := e.entry(placeholder(name)); err != nil {
+			return err
+		}
+	}
+	return e.entry(entry)
 }
 
 // missingParents returns the directories above name that do not exist, the

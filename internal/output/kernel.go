@@ -60,39 +60,57 @@ const (
 // initrdCodec returns the best compression that the kernel understands: zstd
 // if its configuration says so, else gzip, which every kernel has.
 func (b *build) initrdCodec(ctx context.Context) (codec, error) {
-	if b.Kernel == nil {
-		return gzipCodec, nil
+	builtin, err := b.kernelOption(ctx, "RD_ZSTD")
+	if err == nil && builtin == "y" {
+		return zstdCodec, nil
 	}
-	f, err := b.derive(ctx, "initrdcodec/1/"+b.Kernel.Key, func(w io.Writer) error {
-		c, err := b.probeCodec(ctx)
+	return gzipCodec, err
+}
+
+// kernelOption returns how the kernel was configured: "y", "m", a text or
+// number, "" if the option is not set, unknown if there is no configuration.
+func (b *build) kernelOption(ctx context.Context, name string) (string, error) {
+	config, err := b.kernelConfig(ctx)
+	if err != nil {
+		return "", err
+	}
+	if config == "" {
+		return unknown, nil
+	}
+	for line := range strings.Lines(config) {
+		if value, ok := strings.CutPrefix(line, "CONFIG_"+name+"="); ok {
+			return strings.TrimSpace(value), nil
+		}
+	}
+	return "", nil
+}
+
+// unknown is how an option of a kernel without configuration is.
+const unknown = "unknown"
+
+// kernelConfig returns the configuration of the kernel, or nothing.
+func (b *build) kernelConfig(ctx context.Context) (string, error) {
+	if b.Kernel == nil || b.config != "" {
+		return b.config, nil
+	}
+	f, err := b.derive(ctx, "kernelconfig/1/"+b.Kernel.Key, func(w io.Writer) error {
+		config, err := b.KernelConfig(ctx)
+		if errors.Is(err, rootfs.ErrNoFile) {
+			config, err = b.embeddedConfig(ctx)
+		}
 		if err != nil {
 			return err
 		}
-		_, err = io.WriteString(w, string(c))
+		_, err = w.Write(config)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	c, err := io.ReadAll(f)
-	return codec(c), err
-}
-
-func (b *build) probeCodec(ctx context.Context) (codec, error) {
-	config, err := b.KernelConfig(ctx)
-	if errors.Is(err, rootfs.ErrNoFile) {
-		config, err = b.embeddedConfig(ctx)
-	}
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(config)) {
-		if strings.TrimSpace(line) == "CONFIG_RD_ZSTD=y" {
-			return zstdCodec, nil
-		}
-	}
-	return gzipCodec, nil
+	text, err := io.ReadAll(f)
+	b.config = string(text)
+	return b.config, err
 }
 
 // embeddedConfig returns the configuration inside the kernel itself, or

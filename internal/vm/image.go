@@ -66,7 +66,8 @@ func exists(path string) bool {
 	return err == nil && !fi.IsDir()
 }
 
-// Files are the paths that the image consists of.
+// Files are the paths that the image consists of, but for an initrd beside the
+// image of a root.
 func (i Image) Files() []string {
 	if root := i.Root(); root != "" {
 		return []string{i.Kernel(), root, i.Cmdline()}
@@ -90,6 +91,21 @@ func (i Image) Root() string {
 		return i.Prefix + "-squashfs.img"
 	case BootErofs:
 		return i.Prefix + "-erofs.img"
+	}
+	return ""
+}
+
+// Initrd is the path of the initrd. One that mounts a root on a disk is there
+// only for kernels that need it; else, and if the image boots by itself, it is
+// empty.
+func (i Image) Initrd() string {
+	switch i.Boot {
+	case BootKernel:
+		return i.Root()
+	case BootSquashfs, BootErofs:
+		if path := strings.TrimSuffix(i.Root(), ".img") + "-initrd.img"; exists(path) {
+			return path
+		}
 	}
 	return ""
 }

@@ -140,14 +140,17 @@ func TestDetect(t *testing.T) {
 		files      string
 		want       Boot
 		boot       Boot
+		initrd     string
 		prefix     string
 		err        string
 	}{
-		{name: "kernel", path: "p", files: "p-kernel p-initrd.img p-cmdline", boot: BootKernel},
+		{name: "kernel", path: "p", files: "p-kernel p-initrd.img p-cmdline", boot: BootKernel, initrd: "p-initrd.img"},
 		{name: "squashfs", path: "p", files: "p-kernel p-squashfs.img p-cmdline", boot: BootSquashfs},
 		{name: "erofs", path: "p", files: "p-kernel p-erofs.img p-cmdline", boot: BootErofs},
-		{name: "kernel wins over a file", path: "p", files: "p p-kernel p-initrd.img p-cmdline", boot: BootKernel},
-		{name: "kernel wins over a directory", path: "p", files: "p/x p-kernel p-initrd.img p-cmdline", boot: BootKernel},
+		{name: "squashfs by modules", path: "p", files: "p-kernel p-squashfs.img p-squashfs-initrd.img p-cmdline", boot: BootSquashfs, initrd: "p-squashfs-initrd.img"},
+		{name: "erofs by modules", path: "p", files: "p-kernel p-erofs.img p-erofs-initrd.img p-cmdline", boot: BootErofs, initrd: "p-erofs-initrd.img"},
+		{name: "kernel wins over a file", path: "p", files: "p p-kernel p-initrd.img p-cmdline", boot: BootKernel, initrd: "p-initrd.img"},
+		{name: "kernel wins over a directory", path: "p", files: "p/x p-kernel p-initrd.img p-cmdline", boot: BootKernel, initrd: "p-initrd.img"},
 		{name: "asked for", path: "p", files: "p-kernel p-initrd.img p-squashfs.img p-cmdline", want: BootSquashfs, boot: BootSquashfs},
 		{name: "no initrd", path: "p", files: "p-kernel p-cmdline", err: "p-initrd.img does not exist"},
 		{name: "no command line", path: "p", files: "p-kernel p-initrd.img", err: "p-cmdline does not exist"},
@@ -174,8 +177,8 @@ func TestDetect(t *testing.T) {
 			if c.prefix == "" {
 				c.prefix = c.path
 			}
-			if img.Boot != c.boot || img.Prefix != c.prefix {
-				t.Errorf("got %+v, want %s with prefix %s", img, c.boot, c.prefix)
+			if img.Boot != c.boot || img.Prefix != c.prefix || img.Initrd() != c.initrd {
+				t.Errorf("got %+v and initrd %q, want %s with prefix %s and %q", img, img.Initrd(), c.boot, c.prefix, c.initrd)
 			}
 		})
 	}

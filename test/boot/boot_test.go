@@ -82,6 +82,22 @@ func TestDefaultSystem(t *testing.T) {
 	}
 }
 
+// TestLittleMemory has the default system serve with its root on a disk and as
+// little memory as docs/build.md says.
+func TestLittleMemory(t *testing.T) {
+	t.Parallel()
+	needEmulator(t, "amd64")
+	prefix := buildWith(t, "amd64", []string{"--format", "kernel+squashfs"}, "../../linuxkit.yml")
+	port := freePort(t)
+	m := start(t, "amd64", prefix, "--mem", "128", "--publish", fmt.Sprintf("127.0.0.1:%d:80", port))
+	if page := m.fetch(fmt.Sprintf("http://127.0.0.1:%d/", port)); !strings.Contains(page, "<html") {
+		t.Errorf("the web server answers %q", page)
+	}
+	if text := m.console.String(); strings.Contains(text, "Out of memory") {
+		t.Error("a process was killed for want of memory")
+	}
+}
+
 // fetch asks until there is an answer.
 func (m *machine) fetch(url string) string {
 	m.t.Helper()

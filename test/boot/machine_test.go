@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -56,8 +57,14 @@ func needEmulator(t *testing.T, arch string) {
 // build assembles a system and returns the prefix of its files.
 func build(t *testing.T, arch string, files ...string) string {
 	t.Helper()
+	return buildWith(t, arch, nil, files...)
+}
+
+// buildWith is build with further flags.
+func buildWith(t *testing.T, arch string, flags []string, files ...string) string {
+	t.Helper()
 	dir := t.TempDir()
-	args := append([]string{"build", "--no-sbom", "--arch", arch, "--dir", dir, "--name", "system"}, files...)
+	args := append([]string{"build", "--no-sbom", "--arch", arch, "--dir", dir, "--name", "system"}, slices.Concat(flags, files)...)
 	cmd := exec.CommandContext(t.Context(), tool, args...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("linuxkit %s: %v\n%s", strings.Join(args, " "), err, out)

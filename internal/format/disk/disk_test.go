@@ -186,3 +186,40 @@ func TestLayout(t *testing.T) {
 		}
 	}
 }
+
+// TestNested puts images into images, which must leave no trace.
+func TestNested(t *testing.T) {
+	inner, want := sample(t)
+	middle, err := New(inner.Size, Extent{Length: inner.Size - 50, Data: inner, From: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outer, err := New(400_000, Extent{Offset: 10_000, Length: 260_000, Data: middle, From: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range outer.Extents {
+		if _, ok := e.Data.(*Image); ok {
+			t.Errorf("the extent at %d is still an image", e.Offset)
+		}
+	}
+	got := make([]byte, outer.Size)
+	if _, err := outer.ReadAt(got, 0); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got[10_000:270_000], want[55:260_055]) || !bytes.Equal(got[270_000:], make([]byte, 130_000)) {
+		t.Error("nested images read differently")
+	}
+}
+
+// TestNestedShort wants more of an image than there is.
+func TestNestedShort(t *testing.T) {
+	inner, _ := sample(t)
+	outer, err := New(400_000, Extent{Length: inner.Size + 1, Data: inner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := outer.ReadAt(make([]byte, outer.Size), 0); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("error %v", err)
+	}
+}

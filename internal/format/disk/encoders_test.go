@@ -1,13 +1,61 @@
 package disk_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/linuxkit/linuxkit/internal/format/disk"
+	"github.com/linuxkit/linuxkit/internal/format/qcow2"
+	"github.com/linuxkit/linuxkit/internal/format/vhd"
+	"github.com/linuxkit/linuxkit/internal/format/vmdk"
 )
+
+func must[T any](t *testing.T, v T, err error) T {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// write writes a disk in a format and returns its name.
+func write(t *testing.T, im *disk.Image, format string) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "disk."+format))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := encoders[format](f, im); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
+// encoders write images in the formats as QEMU calls them.
+var encoders = map[string]func(*os.File, *disk.Image) error{
+	"raw":   func(f *os.File, im *disk.Image) error { return im.WriteFile(context.Background(), f) },
+	"qcow2": through(qcow2.Encode),
+	"vpc":   through(func(im *disk.Image) (*disk.Image, error) { return vhd.Dynamic(im, vhd.Options{}) }),
+	"vhd":   through(func(im *disk.Image) (*disk.Image, error) { return vhd.Fixed(im, vhd.Options{}) }),
+	"vmdk":  func(f *os.File, im *disk.Image) error { return vmdk.Write(context.Background(), f, im, vmdk.Options{}) },
+}
+
+// through writes what becomes of an image.
+func through(encode func(*disk.Image) (*disk.Image, error)) func(*os.File, *disk.Image) error {
+	return func(f *os.File, im *disk.Image) error {
+		encoded, err := encode(im)
+		if err != nil {
+			return err
+		}
+		return encoded.WriteFile(context.Background(), f)
+	}
+}
 
 // scattered returns a disk with pieces of data at random places, some side by side.
 func scattered(t *testing.T, seed byte) *disk.Image {

@@ -43,13 +43,39 @@ type Image struct {
 	Extents []Extent
 }
 
-// New returns an image with extents in any order.
-// Empty extents are dropped; the errors are those of Check.
+// New returns an image with extents in any order. Empty extents are dropped,
+// and one whose data is an image itself is replaced by the extents of that, so
+// that files stay shareable through several layers of images. The errors are
+// those of Check.
 func New(size int64, extents ...Extent) (*Image, error) {
-	all := slices.DeleteFunc(slices.Clone(extents), func(e Extent) bool { return e.Length == 0 })
+	var all []Extent
+	for _, e := range extents {
+		if e.Length != 0 {
+			all = append(all, e.flat()...)
+		}
+	}
 	slices.SortStableFunc(all, func(a, b Extent) int { return cmp.Compare(a.Offset, b.Offset) })
 	im := &Image{Size: size, Extents: all}
 	return im, im.Check()
+}
+
+// flat returns the extents of the image that e takes its data from, cut to what
+// e shows of it. An extent that wants more than the image has stays as it is:
+// reading it is an error.
+func (e Extent) flat() []Extent {
+	im, ok := e.Data.(*Image)
+	if !ok || e.Length < 0 || e.From < 0 || e.Length > im.Size-e.From {
+		return []Extent{e}
+	}
+	var flat []Extent
+	for _, x := range im.Extents {
+		from, to := max(x.Offset, e.From), min(x.end(), e.From+e.Length)
+		if from < to {
+			part := Extent{Offset: e.Offset + from - e.From, Length: to - from, Data: x.Data, From: x.From + from - x.Offset}
+			flat = append(flat, part.flat()...)
+		}
+	}
+	return flat
 }
 
 // Check returns an error if extents are unsorted, overlap or leave the image.

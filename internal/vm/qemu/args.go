@@ -56,7 +56,11 @@ func (p *setup) kernelArgs() []string {
 	case vm.BootKernel:
 		return []string{"-kernel", img.Kernel(), "-initrd", img.Root(), "-append", p.cmdline}
 	case vm.BootSquashfs, vm.BootErofs:
-		return []string{"-kernel", img.Kernel(), "-append", withRoot(p.cmdline)}
+		args := []string{"-kernel", img.Kernel(), "-append", withRoot(p.cmdline)}
+		if initrd := img.Initrd(); initrd != "" {
+			args = append(args, "-initrd", initrd)
+		}
+		return args
 	}
 	return nil
 }

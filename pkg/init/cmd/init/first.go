@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/linuxkit/linuxkit/pkg/init/internal/diskroot"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/halt"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/kcmd"
 	"github.com/linuxkit/linuxkit/pkg/init/internal/newroot"
@@ -21,7 +22,7 @@ func firstProgram(args []string) int {
 		return 1
 	}
 	log.SetPrefix("linuxkit: ")
-	if err := leaveInitialRoot(); err != nil {
+	if err := leaveInitialRoot(args[1:]); err != nil {
 		// The kernel's panic that follows keeps the message on the screen.
 		log.Print(err)
 		return 1
@@ -30,12 +31,16 @@ func firstProgram(args []string) int {
 	return 1
 }
 
-// leaveInitialRoot makes a root in memory fit for containers. When the image
-// brings an init of its own, that goes on from there.
-func leaveInitialRoot() error {
+// leaveInitialRoot makes a root in memory fit for containers, or leaves it for
+// one on a disk. When the image brings an init of its own, that goes on from
+// there.
+func leaveInitialRoot(args []string) error {
 	needed, err := newroot.Needed()
 	if err != nil || !needed {
 		return err
+	}
+	if diskroot.Wanted() {
+		return diskroot.Enter(args)
 	}
 	if err := newroot.Switch(); err != nil {
 		return err

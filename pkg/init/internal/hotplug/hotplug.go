@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -203,6 +204,15 @@ func (p *Plugger) Run() error {
 		}
 	}
 	return nil
+}
+
+// Serve serves the devices that come, the first of them within d. It is for
+// who waits for one of them, instead of Run.
+func (p *Plugger) Serve(d time.Duration) {
+	if p.events == nil || !p.events.Wait(d) {
+		return
+	}
+	p.serve(p.pending())
 }
 
 // serve loads modules for aliases. Most devices after boot have their drivers.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -90,6 +91,12 @@ func (l *Listener) Pending() (Event, bool, error) {
 			return e, ok, err
 		}
 	}
+}
+
+// Wait waits for an event and tells whether one is there. It comes back after d.
+func (l *Listener) Wait(d time.Duration) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}, int(d.Milliseconds()))
+	return err == nil && n > 0
 }
 
 // receive takes one message; the flag is false when it was not of the kernel.

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/linuxkit/linuxkit/internal/bootloader"
+	"github.com/linuxkit/linuxkit/internal/image"
+	"github.com/linuxkit/linuxkit/internal/output"
+	"github.com/linuxkit/linuxkit/internal/reference"
+	"github.com/linuxkit/linuxkit/pkglib"
+)
+
+const (
+	// bootLoaders is the image of tools/boot.
+	bootLoaders = "linuxkit/boot:55f9f8bfe8186a5a4c84a268c87bde38ff13e2a5"
+	// bootLoadersDir is where its package is in a repository.
+	bootLoadersDir = "tools/boot"
+)
+
+// loadBootLoaders reads the boot loaders if one of the formats needs them.
+func (a *app) loadBootLoaders(ctx context.Context, local *pkglib.Local, images *image.Resolver, files []string, o buildOptions) (*bootloader.Set, error) {
+	if !needLoaders(o.selected) {
+		return nil, nil
+	}
+	ref, err := bootLoadersRef(ctx, local, files, o.loaders)
+	if err != nil {
+		return nil, err
+	}
+	img, err := images.Image(ctx, ref, ocispec.Platform{OS: "linux", Architecture: o.arch})
+	if err != nil {
+		return nil, fmt.Errorf("find boot loaders: %w; --boot-loaders names another image", err)
+	}
+	return bootloader.Load(ctx, img.Layers(), o.arch)
+}
+
+func needLoaders(formats []output.Format) bool {
+	for _, f := range formats {
+		if f.NeedsLoaders {
+			return true
+		}
+	}
+	return false
+}
+
+// bootLoadersRef returns the name of the image: as given, that of the package
+// in the repository of one of the files, or the usual one.
+func bootLoadersRef(ctx context.Context, local *pkglib.Local, files []string, given string) (string, error) {
+	if dir, ok := strings.CutPrefix(given, "@pkg:"); ok {
+		return local.Package(ctx, dir)
+	}
+	if given != "" {
+		return reference.Expand(given), nil
+	}
+	for _, file := range files {
+		if dir := bootLoadersBeside(file); dir != "" {
+			return local.Package(ctx, dir)
+		}
+	}
+	return reference.Expand(bootLoaders), nil
+}
+
+// bootLoadersBeside returns the directory of the boot loaders' package in the
+// repository that a file is in, or nothing.
+func bootLoadersBeside(file string) string {
+	dir, err := filepath.Abs(file)
+	if err != nil {
+		return ""
+	}
+	for dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		if _, err := os.Stat(filepath.Join(dir, ".git")); err != nil {
+			continue
+		}
+		pkg := filepath.Join(dir, filepath.FromSlash(bootLoadersDir))
+		if _, err := os.Stat(filepath.Join(pkg, "build.yml")); err == nil {
+			return pkg
+		}
+		return ""
+	}
+	return ""
+}
+
+var sizePattern = regexp.MustCompile(`^([0-9]+)([MG]?)$`)
+
+// parseDiskSize reads the size of a disk: MiB with M, GiB with G or without unit.
+func parseDiskSize(text string) (int64, error) {
+	m := sizePattern.FindStringSubmatch(text)
+	if m == nil {
+		return 0, fmt.Errorf("size %q: must be a number of GiB, with G or nothing behind it, or of MiB, with M", text)
+	}
+	unit := int64(1) << 30
+	if m[2] == "M" {
+		unit = 1 << 20
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	if err != nil || n < 1 || n > 1<<62/unit {
+		return 0, fmt.Errorf("size %q is out of range", text)
+	}
+	return n * unit, nil
+}
