@@ -22,7 +22,7 @@ import (
 )
 
 // pulls is how often each program pulls.
-const pulls = 3
+const pulls = 5
 
 // puller is a program that can pull an image into an OCI image layout.
 type puller struct {
