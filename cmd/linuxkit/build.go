@@ -1,23 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
-	"github.com/linuxkit/linuxkit/config"
 	"github.com/linuxkit/linuxkit/internal/output"
-	"github.com/linuxkit/linuxkit/internal/progress"
-	"github.com/linuxkit/linuxkit/internal/rootfs"
 )
 
 // buildOptions are the flags of build.
@@ -31,7 +24,10 @@ type buildOptions struct {
 	name       string
 	out        string
 	pull       bool
-	noSBOM     bool
+	sbom       sbomOptions
+	lock       lockOptions
+	twice      bool
+	inputTar   string
 }
 
 func newBuildCmd(a *app) *cobra.Command {
@@ -43,11 +39,18 @@ func newBuildCmd(a *app) *cobra.Command {
 it in one or more formats. Several files are merged in the order given. A file
 may also be "-" for standard input, or a URL.
 
+With --lock, images are those that the lock file names by digest, whatever their
+names stand for by now; it is written if it does not exist. With --check,
+everything is made a second time without what earlier builds left in the cache;
+if anything differs, the build says what and fails.
+
 Formats: ` + strings.Join(output.Names(), " ") + `.
 The default is kernel+initrd, or tar if an output file is given.`,
 		Example: `  linuxkit build linuxkit.yml
   linuxkit build --arch arm64 --dir out base.yml site.yml
-  linuxkit build --format tar -o - linuxkit.yml | tar t`,
+  linuxkit build --format tar -o - linuxkit.yml | tar t
+  linuxkit build --sbom-file linuxkit.spdx.json linuxkit.yml
+  linuxkit build --lock linuxkit.lock --check linuxkit.yml`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(cmd, args); err != nil {
@@ -73,7 +76,10 @@ func (o *buildOptions) register(cmd *cobra.Command) {
 	flags.StringVarP(&o.out, "output", "o", "", "write one format to this file, or to standard output if it is -")
 	flags.StringVar(&o.out, "o", "", "same as --output")
 	flags.BoolVar(&o.pull, "pull", false, "ask the registry for every image even if it is in the cache")
-	flags.BoolVar(&o.noSBOM, "no-sbom", false, "neither collect nor write an SBOM")
+	o.sbom.register(cmd)
+	o.lock.register(cmd)
+	flags.StringVar(&o.inputTar, "input-tar", "", "take from this earlier tar what would have to be pulled otherwise")
+	flags.BoolVar(&o.twice, "check", false, "build twice and fail if the results differ")
 	_ = flags.MarkHidden("o")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(output.Names(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions(architectures, cobra.ShellCompDirectiveNoFileComp))
@@ -95,6 +101,9 @@ func architecture(name string) string {
 // check completes the options and finds those that contradict each other.
 func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 	o.arch = architecture(o.arch)
+	if err := errors.Join(o.sbom.check(), o.lock.check()); err != nil {
+		return err
+	}
 	if len(o.formats) == 0 {
 		o.formats = []string{"kernel+initrd"}
 		if o.out != "" {
@@ -110,13 +119,18 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 			return fmt.Errorf("format %s must be the only format specified", name)
 		}
 	}
-	if o.out != "" {
-		return o.checkOut(cmd)
+	if o.out == "-" && o.twice {
+		return errors.New("--check compares files; it cannot be combined with --output -")
 	}
-	if o.name == "" {
+	if o.out == "" && o.name == "" {
 		o.name = baseName(args[len(args)-1])
 	}
-	return nil
+	if o.out != "" {
+		if err := o.checkOut(cmd); err != nil {
+			return err
+		}
+	}
+	return o.checkInputTar()
 }
 
 func (o *buildOptions) checkOut(cmd *cobra.Command) error {
@@ -142,65 +156,4 @@ func baseName(arg string) string {
 		base = path.Base(arg)
 	}
 	return strings.TrimSuffix(base, filepath.Ext(base))
-}
-
-// build assembles the system that files describe and returns the prefix of
-// the files it wrote.
-func (a *app) build(ctx context.Context, files []string, o buildOptions) (string, error) {
-	local, err := a.localPackages()
-	if err != nil {
-		return "", err
-	}
-	cfg, err := config.Load(ctx, files, config.LoadOptions{Stdin: a.stdin, Package: local.Package})
-	if err != nil {
-		return "", err
-	}
-	if o.dryRun {
-		text, err := cfg.YAML(config.Wide)
-		if err != nil {
-			return "", err
-		}
-		_, err = fmt.Fprintf(a.stdout, "%s\n", text)
-		return "", err
-	}
-	images, err := a.resolver(local, o)
-	if err != nil {
-		return "", err
-	}
-	sys, err := rootfs.Plan(ctx, cfg, rootfs.Options{
-		Platform: ocispec.Platform{OS: "linux", Architecture: o.arch},
-		Images:   images,
-	})
-	if err != nil {
-		return "", err
-	}
-	return o.write(ctx, sys, output.Options{
-		Dir: o.dir, Name: o.name, Cache: images.Store.Derived(), DecompressKernel: o.decompress,
-	}, a.stdout)
-}
-
-// write makes all formats of the system.
-func (o buildOptions) write(ctx context.Context, sys *rootfs.System, opts output.Options, stdout io.Writer) (string, error) {
-	if o.out != "" {
-		f, err := output.Lookup(o.formats[0])
-		if err != nil {
-			return "", err
-		}
-		stream := func(w io.Writer) error { return f.Stream(ctx, sys, opts, w) }
-		if o.out == "-" {
-			return o.out, stream(stdout)
-		}
-		return o.out, output.WriteFile(o.out, stream)
-	}
-	progress.Infof(ctx, "Create outputs:")
-	for _, name := range slices.Compact(o.formats) {
-		f, err := output.Lookup(name)
-		if err != nil {
-			return "", err
-		}
-		if _, err := f.Write(ctx, sys, opts); err != nil {
-			return "", err
-		}
-	}
-	return filepath.Join(o.dir, o.name), nil
 }

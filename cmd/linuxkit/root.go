@@ -41,14 +41,26 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
+	err := root.ExecuteContext(ctx)
+	status := exitStatus(err)
+	if own := (exitError{}); err != nil && !(errors.As(err, &own) && own.err == nil) {
 		fmt.Fprintf(stderr, "Error: %v\n", err)
-		if errors.Is(err, policy.ErrRefused) {
-			return exitRefused
-		}
+	}
+	return status
+}
+
+func exitStatus(err error) int {
+	var own exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, policy.ErrRefused):
+		return exitRefused
+	case errors.As(err, &own):
+		return own.status
+	default:
 		return 1
 	}
-	return 0
 }
 
 func newRootCmd(a *app) *cobra.Command {
@@ -68,7 +80,7 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringVar(&a.policy, "policy", "", "file that says which images may be used (default $LINUXKIT_POLICY, else ~/.linuxkit/policy.yml or /etc/linuxkit/policy.yml if there)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show errors only")
 	flags.IntVarP(&a.verbose, "verbose", "v", 1, "0 errors, 1 information, 2 debug, 3 trace")
-	cmd.AddCommand(newBuildCmd(a), newRunCmd(a, a.buildToRun), newPkgCmd(a), newCacheCmd(a),
+	cmd.AddCommand(newBuildCmd(a), newInspectCmd(a), newDiffCmd(a), newRunCmd(a, a.buildToRun), newPkgCmd(a), newCacheCmd(a),
 		newServeCmd(), newMetadataCmd(), newVersionCmd(a))
 	return cmd
 }
@@ -96,11 +108,16 @@ func (a *app) setup(cmd *cobra.Command) error {
 
 // registry returns a client for registries that stores what it pulls in s.
 func (a *app) registry(s *content.Store) (*registry.Client, error) {
-	mirrors, err := registry.ParseMirrors(os.Getenv("LINUXKIT_MIRROR"), a.mirrors)
-	if err != nil {
+	return a.client(registry.Options{Store: s})
+}
+
+// client returns a client for registries that knows the global flags.
+func (a *app) client(opts registry.Options) (_ *registry.Client, err error) {
+	if opts.Mirrors, err = registry.ParseMirrors(os.Getenv("LINUXKIT_MIRROR"), a.mirrors); err != nil {
 		return nil, err
 	}
-	return registry.New(registry.Options{Store: s, Mirrors: mirrors, CertFiles: a.certs})
+	opts.CertFiles = a.certs
+	return registry.New(opts)
 }
 
 func defaultCacheDir() string {

@@ -113,6 +113,6 @@ func imagePath(ctx context.Context, build buildFunc, arch string, args []string)
 // buildToRun builds what "linuxkit build" would by default.
 func (a *app) buildToRun(ctx context.Context, arch string, files []string) (string, error) {
 	return a.build(ctx, files, buildOptions{
-		arch: architecture(arch), formats: []string{"kernel+initrd"}, name: baseName(files[len(files)-1]), noSBOM: true,
+		arch: architecture(arch), formats: []string{"kernel+initrd"}, name: baseName(files[len(files)-1]), sbom: sbomOptions{off: true},
 	})
 }

@@ -23,7 +23,7 @@ import (
 // ErrNoPlatform means that an image is not there for the wanted platform.
 var ErrNoPlatform = errors.New("image does not exist for this platform")
 
-// Image is the image of one platform, complete in the store.
+// Image is the image of one platform, complete in the store unless it is bare.
 type Image struct {
 	// Ref is the name it was asked for by.
 	Ref string
@@ -33,6 +33,8 @@ type Image struct {
 	Descriptor ocispec.Descriptor
 	Manifest   ocispec.Manifest
 	Config     ocispec.Image
+	// Bare says that the layers need not be in the store.
+	Bare bool
 
 	store *content.Store
 }
@@ -55,11 +57,15 @@ func (i *Image) Layers() []layer.Blob {
 // a blob has to be fetched again, and [ErrNoPlatform] if the image lacks the
 // platform.
 func Open(ctx context.Context, s *content.Store, ref string, root ocispec.Descriptor, p ocispec.Platform) (*Image, error) {
+	return open(ctx, s, ref, root, p, false)
+}
+
+func open(ctx context.Context, s *content.Store, ref string, root ocispec.Descriptor, p ocispec.Platform, bare bool) (*Image, error) {
 	desc, err := choose(ctx, s, root, p)
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
-	img := &Image{Ref: ref, Root: root, Descriptor: desc, store: s}
+	img := &Image{Ref: ref, Root: root, Descriptor: desc, Bare: bare, store: s}
 	if err := img.load(ctx); err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
@@ -85,7 +91,7 @@ func (i *Image) load(ctx context.Context) (err error) {
 		return fmt.Errorf("configuration %s: %w: %w", i.Manifest.Config.Digest, content.ErrInvalid, err)
 	}
 	for _, l := range i.Manifest.Layers {
-		if !i.store.Has(ctx, l) {
+		if !i.Bare && !i.store.Has(ctx, l) {
 			return fmt.Errorf("layer %s: %w", l.Digest, content.ErrNotFound)
 		}
 	}

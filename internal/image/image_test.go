@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
@@ -81,11 +82,17 @@ func TestMissingBlobs(t *testing.T) {
 	}
 }
 
+// TestSBOMs has an attestation twice, another that is not in the cache, and an
+// index in an index.
 func TestSBOMs(t *testing.T) {
+	missing := 0
 	s, ctx := newStore(t), t.Context()
 	a, r := putImage(t, s, amd64), putImage(t, s, arm64)
-	root := putIndex(t, s, a, r, attest(t, s, a))
-	for p, want := range map[string]int{"linux/amd64": 1, "linux/arm64": 0} {
+	lost := attest(t, s, a)
+	lost.Digest = digest.FromString("not there")
+	inner := putIndex(t, s, a, r, attest(t, s, a), attest(t, s, a), lost)
+	root := putIndex(t, s, inner)
+	for p, want := range map[string]int{"linux/amd64": 2, "linux/arm64": 0} {
 		platform, _ := ParsePlatform(p)
 		img, err := Open(ctx, s, "x.io/a:1", root, platform)
 		if err != nil {
@@ -97,6 +104,10 @@ func TestSBOMs(t *testing.T) {
 		}
 		for _, open := range boms {
 			f, err := open()
+			if errors.Is(err, content.ErrNotFound) {
+				missing++
+				continue
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,6 +116,9 @@ func TestSBOMs(t *testing.T) {
 			}
 			f.Close()
 		}
+	}
+	if missing != 1 {
+		t.Errorf("%d attestations are missing", missing)
 	}
 }
 

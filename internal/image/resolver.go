@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
@@ -43,6 +44,8 @@ type Found struct {
 	// Root is what the name stands for, Manifest the image of one platform;
 	// they are equal for an image without index and for a whole layout.
 	Root, Manifest ocispec.Descriptor
+	// Platform is the one that was asked for, empty for a whole layout.
+	Platform ocispec.Platform
 	// Built says that this program built the image on this machine.
 	Built bool
 }
@@ -59,6 +62,8 @@ type Resolver struct {
 	Remote Remote
 	// Pull asks the registry first and makes its failure final.
 	Pull bool
+	// Bare finds images whose layers are not in the cache, too.
+	Bare bool
 	// Build makes an image that is nowhere else and puts it into the cache.
 	// It returns false if it does not know ref. It may be nil.
 	Build func(ctx context.Context, ref string, p ocispec.Platform) (bool, error)
@@ -68,6 +73,9 @@ type Resolver struct {
 	// Check decides whether an image may be used, wherever it was found; its
 	// error is final. It may be nil.
 	Check func(ctx context.Context, f Found) error
+	// Pin returns the digest that an image must have, "" if it may have any;
+	// its error is final. It may be nil.
+	Pin func(ref string) (digest.Digest, error)
 
 	mu          sync.Mutex
 	unreachable map[string]error // by host, for the life of the resolver
@@ -76,8 +84,8 @@ type Resolver struct {
 // Image finds the image of one platform.
 func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*Image, error) {
 	var img *Image
-	open := func(root ocispec.Descriptor) (err error) {
-		if img, err = Open(ctx, r.Store, ref, root, p); err != nil {
+	use := func(root ocispec.Descriptor) (err error) {
+		if img, err = open(ctx, r.Store, ref, root, p, r.Bare); err != nil {
 			return err
 		}
 		return r.check(ctx, ref, root, img.Descriptor, p)
@@ -88,7 +96,7 @@ func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*
 		}
 		root, err := place.Find(ctx, ref, p)
 		if err == nil {
-			err = open(root)
+			err = r.openPlace(ref, root, use)
 		}
 		if err == nil {
 			return img, nil
@@ -98,17 +106,36 @@ func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*
 		}
 		progress.Debugf(ctx, "%v", err)
 	}
-	if err := r.find(ctx, ref, []ocispec.Platform{p}, open); err != nil {
+	if err := r.find(ctx, ref, []ocispec.Platform{p}, use); err != nil {
 		return nil, err
 	}
 	return img, nil
+}
+
+// Cached finds the image of one platform where nothing has to be fetched or
+// built. The error is [content.ErrNotFound], among others, if there is none.
+func (r *Resolver) Cached(ctx context.Context, ref string, p ocispec.Platform) (*Image, error) {
+	local := &Resolver{Store: r.Store, Before: r.Before, Check: r.Check, Pin: r.Pin}
+	return local.Image(ctx, ref, p)
+}
+
+// openPlace opens what a place has, unless another image is wanted.
+func (r *Resolver) openPlace(ref string, root ocispec.Descriptor, open func(ocispec.Descriptor) error) error {
+	want, err := r.pinned(ref)
+	if err != nil {
+		return err
+	}
+	if want != "" && want != root.Digest {
+		return fmt.Errorf("image %s: %w: %s is wanted and %s was found", ref, content.ErrNotFound, want, root.Digest)
+	}
+	return open(root)
 }
 
 func (r *Resolver) check(ctx context.Context, ref string, root, manifest ocispec.Descriptor, p ocispec.Platform) error {
 	if r.Check == nil {
 		return nil
 	}
-	return r.Check(ctx, Found{Ref: ref, Root: root, Manifest: manifest, Built: r.builtHere(ctx, ref, manifest, p)})
+	return r.Check(ctx, Found{Ref: ref, Root: root, Manifest: manifest, Platform: p, Built: r.builtHere(ctx, ref, manifest, p)})
 }
 
 // builtHere tells whether the cache says so of the name that the image has by
@@ -127,8 +154,8 @@ func (r *Resolver) builtHere(ctx context.Context, ref string, manifest ocispec.D
 	return false
 }
 
-// find looks for ref in one place after the other until open succeeds.
-func (r *Resolver) find(ctx context.Context, ref string, platforms []ocispec.Platform, open func(root ocispec.Descriptor) error) error {
+// findNamed looks for what ref stands for now.
+func (r *Resolver) findNamed(ctx context.Context, ref string, platforms []ocispec.Platform, open func(root ocispec.Descriptor) error) error {
 	if r.Pull {
 		return r.pullAndOpen(ctx, ref, platforms, 0, open)
 	}
@@ -136,11 +163,7 @@ func (r *Resolver) find(ctx context.Context, ref string, platforms []ocispec.Pla
 	if cached == nil || !elsewhere(cached) {
 		return cached
 	}
-	patience := time.Duration(0)
-	if r.Build != nil {
-		patience = shortPatience
-	}
-	remote := r.pullAndOpen(ctx, ref, platforms, patience, open)
+	remote := r.pullAndOpen(ctx, ref, platforms, r.patience(), open)
 	if remote == nil || ctx.Err() != nil {
 		return remote
 	}
@@ -157,6 +180,14 @@ func (r *Resolver) find(ctx context.Context, ref string, platforms []ocispec.Pla
 		}
 	}
 	return notFound(cached, remote)
+}
+
+// patience is how long a registry is waited for.
+func (r *Resolver) patience() time.Duration {
+	if r.Build == nil {
+		return 0
+	}
+	return shortPatience
 }
 
 func (r *Resolver) openCached(ctx context.Context, ref string, open func(ocispec.Descriptor) error) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -84,14 +85,22 @@ func indexAll(ctx context.Context, all sources, l Limits) ([]index, error) {
 
 func (x *index) read(r io.ReadSeeker, u *usage) error {
 	tr := tar.NewReader(r)
+	content := int64(0)
 	for {
 		h, err := tr.Next()
+		if err == nil || errors.Is(err, io.EOF) {
+			// Holes are content that is not stored.
+			if holes := checkHoles(r, content); holes != nil {
+				return holes
+			}
+		}
 		if errors.Is(err, io.EOF) {
 			return drain(r)
 		}
 		if err != nil {
 			return x.tarError(err)
 		}
+		content += max(0, min(h.Size, math.MaxInt64-content))
 		if err := u.addEntry(); err != nil {
 			return err
 		}
@@ -100,6 +109,16 @@ func (x *index) read(r io.ReadSeeker, u *usage) error {
 		}
 		x.count++
 	}
+}
+
+// checkHoles compares the content of all entries so far with what was read of
+// the archive.
+func checkHoles(r io.Seeker, content int64) error {
+	position, err := r.Seek(0, io.SeekCurrent)
+	if err == nil && bloated(content, position, freeHoles) {
+		return errBloated(content, position)
+	}
+	return nil
 }
 
 // drain reads to the end, so that checksums behind the archive are verified.

@@ -200,16 +200,17 @@ var readerPool = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, chu
 // decompress returns the archive in raw, which it closes when it is closed
 // itself. With ahead, decompression runs beside the reading.
 func decompress(ctx context.Context, raw io.ReadCloser, ahead bool) (io.ReadSeekCloser, error) {
-	buffered := bufio.NewReaderSize(&contextReader{ctx, raw}, 64<<10)
+	g := &guard{raw: raw}
+	buffered := bufio.NewReaderSize(&contextReader{ctx, g}, 64<<10)
 	magic, err := buffered.Peek(4)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		return gunzip(buffered, raw, ahead)
+		return gunzip(buffered, g, raw, ahead)
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), isSkippable(magic):
-		return unzstd(buffered, raw)
+		return unzstd(buffered, g, raw)
 	}
 	if f, ok := raw.(io.ReadSeekCloser); ok && canSeek(f) {
 		return &plainFile{Reader: buffered, ctx: ctx, file: f}, nil
@@ -240,7 +241,7 @@ func newStream(r io.Reader, closers ...func()) *stream {
 
 var gzipPool sync.Pool
 
-func gunzip(r io.Reader, raw io.Closer, ahead bool) (io.ReadSeekCloser, error) {
+func gunzip(r io.Reader, g *guard, raw io.Closer, ahead bool) (io.ReadSeekCloser, error) {
 	z, _ := gzipPool.Get().(*gzip.Reader)
 	if z == nil {
 		z = new(gzip.Reader)
@@ -254,15 +255,15 @@ func gunzip(r io.Reader, raw io.Closer, ahead bool) (io.ReadSeekCloser, error) {
 		gzipPool.Put(z)
 	}
 	if !ahead {
-		return newStream(z, done), nil
+		return newStream(g.output(z), done), nil
 	}
-	a := newAhead(z)
+	a := newAhead(g.output(z))
 	return newStream(a, a.stop, done), nil
 }
 
 var zstdPool sync.Pool
 
-func unzstd(r io.Reader, raw io.Closer) (io.ReadSeekCloser, error) {
+func unzstd(r io.Reader, g *guard, raw io.Closer) (io.ReadSeekCloser, error) {
 	z, _ := zstdPool.Get().(*zstd.Decoder)
 	if z == nil {
 		var err error
@@ -274,7 +275,7 @@ func unzstd(r io.Reader, raw io.Closer) (io.ReadSeekCloser, error) {
 	if err := z.Reset(r); err != nil {
 		return nil, fmt.Errorf("%w: zstd header: %w", ErrInvalid, err)
 	}
-	return newStream(z, func() {
+	return newStream(g.output(z), func() {
 		// Resetting ends the goroutines that read raw.
 		_ = z.Reset(nil)
 		raw.Close()

@@ -78,6 +78,15 @@ func Lookup(name string) (Format, error) {
 	return f, nil
 }
 
+// Files returns the names of the files that the format may make with a prefix.
+func (f Format) Files(prefix string) []string {
+	names := make([]string, len(f.suffixes))
+	for i, suffix := range f.suffixes {
+		names[i] = prefix + suffix
+	}
+	return names
+}
+
 // Stream writes sys to w in a streamable format.
 func (f Format) Stream(ctx context.Context, sys *rootfs.System, opts Options, w io.Writer) error {
 	if err := f.stream(ctx, &build{System: sys, opts: opts}, w); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/linuxkit/linuxkit/internal/progress"
@@ -17,14 +18,23 @@ const dockerfile = "\nFROM scratch\n\nCOPY . ./\n\nENTRYPOINT [\"/bin/rc.init\"]
 const (
 	recordSource   = "LINUXKIT.source"
 	recordLocation = "LINUXKIT.location"
+	// recordKey is what the entry was made from, for [rootfs.OldTar].
+	recordKey = rootfs.RecordKey
 )
 
 func writeDocker(ctx context.Context, b *build, w io.Writer) error {
 	t := newTarWriter(w)
-	if err := t.system(ctx, b); err != nil {
+	tree, about := b.Segments, []*rootfs.Segment(nil)
+	if i := slices.IndexFunc(tree, func(s *rootfs.Segment) bool { return s.Source == "" }); i >= 0 {
+		tree, about = tree[:i], tree[i:]
+	}
+	if err := t.system(ctx, b, tree); err != nil {
 		return err
 	}
 	if err := t.file("Dockerfile", 0o644, int64(len(dockerfile)), strings.NewReader(dockerfile)); err != nil {
+		return err
+	}
+	if err := t.segments(ctx, about); err != nil {
 		return err
 	}
 	return t.w.Close()
@@ -32,7 +42,7 @@ func writeDocker(ctx context.Context, b *build, w io.Writer) error {
 
 func writeTar(ctx context.Context, b *build, w io.Writer) error {
 	t := newTarWriter(w)
-	if err := t.system(ctx, b); err != nil {
+	if err := t.system(ctx, b, b.Segments); err != nil {
 		return err
 	}
 	return t.w.Close()
@@ -49,18 +59,22 @@ type tarWriter struct {
 
 func newTarWriter(w io.Writer) *tarWriter { return &tarWriter{w: tar.NewWriter(w)} }
 
-func (t *tarWriter) system(ctx context.Context, b *build) error {
+func (t *tarWriter) system(ctx context.Context, b *build, segments []*rootfs.Segment) error {
 	if b.HasKernel {
 		if err := t.boot(ctx, b); err != nil {
 			return err
 		}
 	}
-	for _, s := range b.Segments {
+	return t.segments(ctx, segments)
+}
+
+func (t *tarWriter) segments(ctx context.Context, segments []*rootfs.Segment) error {
+	for _, s := range segments {
 		if s.Title != "" {
 			progress.Infof(ctx, "%s", s.Title)
 		}
 		t.tree.Begin(s)
-		t.from(s.Source, s.Location)
+		t.from(s.Source, s.Location, s.Key)
 		if err := s.Walk(ctx, &t.tree, t.entry); err != nil {
 			return err
 		}
@@ -69,14 +83,23 @@ func (t *tarWriter) system(ctx context.Context, b *build) error {
 	return nil
 }
 
-func (t *tarWriter) from(source, location string) {
+// from sets the records that say where the entries that follow come from;
+// without source they have none.
+func (t *tarWriter) from(source, location, key string) {
+	if source == "" {
+		t.records = map[string]string{}
+		return
+	}
 	t.records = map[string]string{recordSource: source, recordLocation: location}
+	if key != "" {
+		t.records[recordKey] = key
+	}
 }
 
 // boot writes the boot directory with what boots the system.
 func (t *tarWriter) boot(ctx context.Context, b *build) error {
 	t.tree.Begin(&rootfs.Segment{Source: b.KernelSource, Location: "kernel"})
-	t.from(b.KernelSource, "kernel")
+	t.from(b.KernelSource, "kernel", "")
 	dir := &rootfs.Entry{Header: &tar.Header{
 		Typeflag: tar.TypeDir, Name: "boot", Mode: 0o755, ModTime: rootfs.GeneratedTime,
 	}}
@@ -101,6 +124,7 @@ func (t *tarWriter) boot(ctx context.Context, b *build) error {
 func (t *tarWriter) bootFile(ctx context.Context, b *build, f *rootfs.BootFile) error {
 	name := "boot/" + f.Name
 	if f != b.Kernel || !b.opts.DecompressKernel {
+		t.from(b.KernelSource, "kernel", f.Key)
 		return f.Read(ctx, func(size, mode int64, r io.Reader) error { return t.file(name, mode, size, r) })
 	}
 	return f.Read(ctx, func(_, mode int64, _ io.Reader) error {

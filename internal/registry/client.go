@@ -29,6 +29,9 @@ type Options struct {
 	Keychain authn.Keychain
 	// Parallel is how many blobs are transferred at once, 8 if zero.
 	Parallel int
+	// Bare stores of images what describes them, and their attestations, but
+	// no layers.
+	Bare bool
 }
 
 // Client talks to registries. It is safe for concurrent use.

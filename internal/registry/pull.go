@@ -99,7 +99,9 @@ func (c *Client) Pull(ctx context.Context, ref string, platforms []ocispec.Platf
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	progress.Infof(ctx, "Pull image: %s", ref)
+	if !c.opts.Bare {
+		progress.Infof(ctx, "Pull image: %s", ref)
+	}
 	if err := c.tree(ctx, s, desc, data, platforms); err != nil {
 		return ocispec.Descriptor{}, fmt.Errorf("pull image %s: %w", ref, err)
 	}
@@ -110,7 +112,7 @@ func (c *Client) Pull(ctx context.Context, ref string, platforms []ocispec.Platf
 func (c *Client) tree(ctx context.Context, s *session, desc ocispec.Descriptor, data []byte, platforms []ocispec.Platform) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.opts.Parallel)
-	p := &pull{client: c, session: s, fetch: func(d ocispec.Descriptor) { g.Go(func() error { return c.blob(gctx, s, d) }) }}
+	p := &pull{client: c, session: s, bare: map[digest.Digest]bool{desc.Digest: c.opts.Bare}, fetch: func(d ocispec.Descriptor) { g.Go(func() error { return c.blob(gctx, s, d) }) }}
 	err := p.add(gctx, desc, data, platforms, maxNesting)
 	if waitErr := g.Wait(); waitErr != nil {
 		err = waitErr
@@ -156,6 +158,8 @@ type pull struct {
 	client  *Client
 	session *session
 	fetch   func(ocispec.Descriptor)
+	// bare are the images whose layers are not wanted.
+	bare map[digest.Digest]bool
 	// manifests are kept in the order of their dependencies.
 	manifests []document
 }
@@ -182,6 +186,9 @@ func (p *pull) addIndex(ctx context.Context, data []byte, platforms []ocispec.Pl
 	images, attestations, err := image.Select(index, platforms)
 	if err != nil {
 		return err
+	}
+	for _, child := range images {
+		p.bare[child.Digest] = p.client.opts.Bare
 	}
 	for _, child := range append(images, attestations...) {
 		if !content.IsIndex(child.MediaType) && !content.IsManifest(child.MediaType) {
@@ -227,6 +234,9 @@ func (p *pull) addImage(ctx context.Context, desc ocispec.Descriptor, data []byt
 		if err := p.check(ctx, m.Config, platforms); err != nil {
 			return err
 		}
+	}
+	if p.bare[desc.Digest] {
+		m.Layers = nil
 	}
 	seen := map[digest.Digest]bool{}
 	for _, d := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {

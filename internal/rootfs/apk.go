@@ -3,6 +3,7 @@ package rootfs
 import (
 	"bytes"
 	"context"
+	"io"
 	"time"
 
 	"github.com/linuxkit/linuxkit/internal/image"
@@ -25,7 +26,7 @@ func apkSegment(images []*image.Image, segments []*Segment) *Segment {
 		}
 		var all bytes.Buffer
 		for _, i := range holders {
-			db, err := readSmall(ctx, images[i], apkDatabase, maxApkDatabase)
+			db, err := apkOf(ctx, segments[i], images[i])
 			if err != nil {
 				return err
 			}
@@ -37,6 +38,20 @@ func apkSegment(images []*image.Image, segments []*Segment) *Segment {
 		return emit(e)
 	}
 	return s
+}
+
+// apkOf returns the database of an image.
+func apkOf(ctx context.Context, s *Segment, img *image.Image) (db []byte, err error) {
+	if !img.Bare {
+		return readSmall(ctx, img, apkDatabase, maxApkDatabase)
+	}
+	err = s.walk(ctx, nil, func(e *Entry) (err error) {
+		if e.Header.Name == apkDatabase && e.Content != nil {
+			db, err = io.ReadAll(io.LimitReader(e.Content, maxApkDatabase))
+		}
+		return err
+	})
+	return db, err
 }
 
 // apkHolders returns the indices of those segments that hold an apk database.

@@ -103,6 +103,7 @@ func (b *bundle) segments(p *planner) ([]*Segment, error) {
 	if b.repeat {
 		return []*Segment{own}, nil
 	}
+	p.unpacked(b.img, b.location, b.lower)
 	return []*Segment{imageSegment(b.img, b.location, b.lower, useContainer), own}, nil
 }
 

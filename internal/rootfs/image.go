@@ -46,7 +46,7 @@ ff02::2 ip6-allrouters
 
 // imageSegment returns the segment that img makes below prefix.
 func imageSegment(img *image.Image, location, prefix string, u use) *Segment {
-	s := &Segment{Source: img.Ref, Location: location, Key: imageKey(img, prefix, string(u))}
+	s := &Segment{Source: img.Ref, Location: location, Key: imageKey(img, prefix, string(u)), image: img}
 	s.walk = func(ctx context.Context, _ *Tree, emit Emit) error {
 		return walkImage(ctx, img.Layers(), prefix, u, emit)
 	}

@@ -60,8 +60,8 @@ func kernelTar(k config.Kernel) string {
 // bootFile describes the file of that name in img.
 func bootFile(img *image.Image, name, inImage string) *BootFile {
 	return &BootFile{
-		Name: name,
-		Key:  imageKey(img, "bootfile", inImage),
+		Name: name, image: img,
+		Key: imageKey(img, "bootfile", inImage),
 		Read: func(ctx context.Context, fn func(size, mode int64, r io.Reader) error) error {
 			return readFile(ctx, img, inImage, func(e *Entry) error {
 				return fn(e.Header.Size, e.Header.Mode, e.Content)
@@ -107,7 +107,7 @@ func kernelSegment(img *image.Image, name string) *Segment {
 		Open:   func(ctx context.Context) (io.ReadCloser, error) { return openFile(ctx, img, name), nil },
 	}
 	return &Segment{
-		Source: img.Ref, Location: kernelLocation,
+		Source: img.Ref, Location: kernelLocation, image: img,
 		Key:   imageKey(img, "kerneltar", name),
 		Title: "Extract kernel image: " + img.Ref,
 		walk: func(ctx context.Context, _ *Tree, emit Emit) error {

@@ -20,17 +20,27 @@ type Options struct {
 	Platform ocispec.Platform
 	// Images finds images.
 	Images *image.Resolver
+	// Reuse takes what it can from an earlier output; it may be nil.
+	Reuse *Reuse
 }
 
 // Plan resolves everything that cfg names and returns the system it describes.
 // The configuration must have been validated.
 func Plan(ctx context.Context, cfg *config.Config, opts Options) (*System, error) {
-	p := &planner{cfg: cfg, opts: opts, ids: cfg.IDs(), lowers: map[string]string{}}
+	p := &planner{cfg: cfg, opts: opts, found: opts.Images.Image}
+	if opts.Reuse != nil {
+		return p.reuse(ctx)
+	}
+	return p.plan(ctx)
+}
+
+func (p *planner) plan(ctx context.Context) (*System, error) {
+	p.ids, p.lowers, p.sys = p.cfg.IDs(), map[string]string{}, System{}
+	cfg, sys := p.cfg, &p.sys
 	// 1. Find all images, several at a time.
 	if err := p.resolve(ctx); err != nil {
 		return nil, err
 	}
-	sys := &System{}
 	// 2. Kernel and init images, which share the root.
 	if err := p.planRoot(ctx, sys); err != nil {
 		return nil, err
@@ -61,13 +71,21 @@ func Plan(ctx context.Context, cfg *config.Config, opts Options) (*System, error
 }
 
 type planner struct {
-	cfg    *config.Config
-	opts   Options
+	cfg  *config.Config
+	opts Options
+	// found finds an image by its full name.
+	found  func(ctx context.Context, ref string, p ocispec.Platform) (*image.Image, error)
 	ids    func(config.ID) (uint32, error)
 	images map[string]*image.Image
 	// lowers maps the reference of a container image to the directory that
 	// holds its files: an image is laid down once.
 	lowers map[string]string
+	sys    System
+}
+
+// unpacked notes that the files of an image become part of the tree.
+func (p *planner) unpacked(img *image.Image, location, prefix string) {
+	p.sys.Unpacked = append(p.sys.Unpacked, Unpacked{img, location, prefix})
 }
 
 func (p *planner) add(sys *System) func([]*Segment, error) error {
@@ -84,6 +102,7 @@ func (p *planner) planRoot(ctx context.Context, sys *System) error {
 			return err
 		}
 		addKernel(sys, p.cfg.Kernel, img)
+		p.unpacked(img, kernelLocation, "")
 	}
 	var images []*image.Image
 	var segments []*Segment
@@ -92,7 +111,9 @@ func (p *planner) planRoot(ctx context.Context, sys *System) error {
 		if err != nil {
 			return err
 		}
-		s := imageSegment(img, fmt.Sprintf("init[%d]", i), "", useRoot)
+		location := fmt.Sprintf("init[%d]", i)
+		p.unpacked(img, location, "")
+		s := imageSegment(img, location, "", useRoot)
 		s.Title = "Process init image: " + img.Ref
 		images, segments = append(images, img), append(segments, s)
 	}
@@ -134,7 +155,7 @@ func (p *planner) resolve(ctx context.Context) error {
 	g.SetLimit(2 * runtime.NumCPU())
 	for i, ref := range refs {
 		g.Go(func() error {
-			found[i], errs[i] = p.opts.Images.Image(ctx, p.expand(ref), p.opts.Platform)
+			found[i], errs[i] = p.found(ctx, p.expand(ref), p.opts.Platform)
 			return nil
 		})
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/layer"
 )
 
@@ -25,7 +27,8 @@ type Emit func(*Entry) error
 // Segment is one part of the root filesystem.
 type Segment struct {
 	// Source and Location say where the entries come from; they become the
-	// LINUXKIT.source and LINUXKIT.location records of tar output.
+	// LINUXKIT.source and LINUXKIT.location records of tar output. Source is
+	// empty for files about the tree, which have no records and come last.
 	Source, Location string
 	// Key identifies the entries, order included: equal keys mean equal
 	// entries. It is empty for small generated segments, which are not worth
@@ -35,6 +38,8 @@ type Segment struct {
 	Title string
 
 	walk func(ctx context.Context, t *Tree, emit Emit) error
+	// image is what the entries are made from; nil for generated ones.
+	image *image.Image
 }
 
 // Walk produces the entries of s in order: directories before what they hold,
@@ -42,6 +47,9 @@ type Segment struct {
 // before s.
 func (s *Segment) Walk(ctx context.Context, t *Tree, emit Emit) error {
 	if err := s.walk(ctx, t, emit); err != nil {
+		if s.Source == "" {
+			return fmt.Errorf("add %s: %w", s.Location, err)
+		}
 		return fmt.Errorf("assemble %s from %s: %w", s.Location, s.Source, err)
 	}
 	return nil
@@ -56,6 +64,8 @@ type BootFile struct {
 	Key string
 	// Read calls fn with the size and content of the file.
 	Read func(ctx context.Context, fn func(size, mode int64, r io.Reader) error) error
+
+	image *image.Image
 }
 
 // System is a root filesystem ready to be encoded.
@@ -71,6 +81,47 @@ type System struct {
 	// holds one; nil otherwise.
 	KernelConfig func(ctx context.Context) ([]byte, error)
 	Segments     []*Segment
+	// Unpacked are the images whose files are in the tree, in the order in
+	// which they were put there.
+	Unpacked []Unpacked
+}
+
+// Unpacked is an image that became part of the tree.
+type Unpacked struct {
+	Image *image.Image
+	// Location says what it is used for; Prefix is the directory that holds
+	// its files, empty for the root.
+	Location, Prefix string
+}
+
+// AddFile adds a file about the tree as its last entry: mode 0644, owned by
+// root. Open is called for each time the tree is encoded. The error says that
+// name leaves the tree.
+func (s *System) AddFile(name string, size int64, open func() io.Reader) error {
+	name, err := cleanName(name)
+	if err != nil {
+		return err
+	}
+	if name == "" || name == "." {
+		return errors.New("a file needs a name")
+	}
+	s.Segments = append(s.Segments, &Segment{
+		Location: name,
+		walk: func(_ context.Context, t *Tree, emit Emit) error {
+			for _, d := range prefixDirs(parent(name)) {
+				if t.HasDir(d.Header.Name) {
+					continue
+				}
+				if err := emit(d); err != nil {
+					return err
+				}
+			}
+			e := fileEntry(name, 0o644, nil)
+			e.Header.Size, e.Content = size, open()
+			return emit(e)
+		},
+	})
+	return nil
 }
 
 // keyOf returns a key for the given parts.

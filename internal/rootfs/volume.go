@@ -47,6 +47,7 @@ func (p *planner) volumeContent(ctx context.Context, v *config.Volume, location,
 		if err != nil {
 			return nil, err
 		}
+		p.unpacked(img, location, lower)
 		s := imageSegment(img, location, lower, useRoot)
 		s.Title = "Process volume image: " + img.Ref
 		return s, nil

@@ -19,15 +19,27 @@ type Reader struct {
 	// archive is true while the trailer of an archive is still to come.
 	archive bool
 	number  int
+	// single stops after one archive.
+	single bool
 }
 
 // NewReader returns a reader of the archives in r.
 func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReader(r)} }
 
+// NewSingleReader returns a reader of the one archive that r begins with. What
+// follows the archive in r is not read, if r is buffered itself.
+func NewSingleReader(r *bufio.Reader) *Reader { return &Reader{r: r, single: true} }
+
+// Offset is the number of bytes read so far.
+func (r *Reader) Offset() int64 { return r.n }
+
 // Next goes to the next entry, whatever archive it is in; [io.EOF] is the end
 // of the last archive. Other errors wrap [ErrFormat] or come from below.
 func (r *Reader) Next() (*Header, error) {
 	for {
+		if r.single && r.number > 0 {
+			return nil, io.EOF
+		}
 		if _, err := io.Copy(io.Discard, r); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,127 @@
+package imagelock
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/linuxkit/linuxkit/internal/output"
+	"github.com/linuxkit/linuxkit/internal/reference"
+)
+
+// version is that of the format of lock files.
+const version = 1
+
+// maxFile is the size in bytes above which a file is no lock file.
+const maxFile = 8 << 20
+
+const heading = `# What the names of images stand for. Made by linuxkit build --lock;
+# --lock-update writes it anew.
+`
+
+var platformForm = regexp.MustCompile(`^[a-z0-9]+(/[a-z0-9.]+){1,2}$`)
+
+// document is a lock file.
+type document struct {
+	Version int     `yaml:"version"`
+	Images  entries `yaml:"images"`
+}
+
+func readFile(name string) (entries, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("it has more than %d bytes", maxFile)
+	}
+	return decode(data)
+}
+
+// decode reads a lock file.
+func decode(data []byte) (entries, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	var d document
+	if err := dec.Decode(&d); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("it is empty")
+		}
+		return nil, fmt.Errorf("%w; remove it to have it made anew", err)
+	}
+	if d.Version != version {
+		return nil, fmt.Errorf("version is %d, want %d", d.Version, version)
+	}
+	for ref, e := range d.Images {
+		if err := e.check(ref); err != nil {
+			return nil, fmt.Errorf("image %s: %w", ref, err)
+		}
+	}
+	if d.Images == nil {
+		d.Images = entries{}
+	}
+	return d.Images, nil
+}
+
+func (e entry) check(ref string) error {
+	if _, err := reference.Parse(ref); err != nil {
+		return err
+	}
+	if err := e.Digest.Validate(); err != nil {
+		return fmt.Errorf("digest %q: %w", e.Digest, err)
+	}
+	for platform, d := range e.Platforms {
+		if !platformForm.MatchString(platform) {
+			return fmt.Errorf("platform %q is not of the form os/architecture", platform)
+		}
+		if err := d.Validate(); err != nil {
+			return fmt.Errorf("digest %q of %s: %w", d, platform, err)
+		}
+	}
+	return nil
+}
+
+// encode returns the text of a lock file: sorted, one fact on a line.
+func (all entries) encode() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%sversion: %d\nimages:", heading, version)
+	if len(all) == 0 {
+		b.WriteString(" {}")
+	}
+	b.WriteByte('\n')
+	for _, ref := range slices.Sorted(maps.Keys(all)) {
+		e := all[ref]
+		fmt.Fprintf(&b, "  %s:\n    digest: %s\n", ref, e.Digest)
+		if len(e.Platforms) > 0 {
+			b.WriteString("    platforms:\n")
+		}
+		for _, p := range slices.Sorted(maps.Keys(e.Platforms)) {
+			fmt.Fprintf(&b, "      %s: %s\n", p, e.Platforms[p])
+		}
+	}
+	return b.Bytes()
+}
+
+// writeFile replaces the file unless it is the same.
+func (all entries) writeFile(name string) error {
+	data := all.encode()
+	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	return output.WriteFile(name, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
