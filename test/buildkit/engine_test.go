@@ -47,6 +47,7 @@ func TestMain(m *testing.M) {
 		dir, _ := tools()
 		os.RemoveAll(dir)
 	}
+	removeProgram()
 	os.Exit(code)
 }
 
