@@ -1,6 +1,6 @@
 // Command bench measures the default system: what a build of it takes, how
 // many instructions the guest executes until its first containers, and with
-// how little memory it serves.
+// how little memory it serves; and what many packages cost.
 //
 // Guest instructions are counted by QEMU, which ties the clock of the machine
 // to them; they do not depend on what else the host does. Idle waiting counts
@@ -39,6 +39,9 @@ func bench(ctx context.Context) error {
 	fmt.Printf("default system for %s, %d processors\n\n", runtime.GOARCH, runtime.NumCPU())
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	if err := benchBuild(ctx, table); err != nil {
+		return err
+	}
+	if err := benchPackages(ctx, table); err != nil {
 		return err
 	}
 	if runtime.GOARCH == "amd64" {
