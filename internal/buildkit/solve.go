@@ -39,33 +39,27 @@ func solve(ctx context.Context, c *client.Client, r Request, w io.Writer) error 
 		_, err := c.Solve(gctx, nil, opt, status)
 		return err
 	})
-	err = g.Wait()
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
+	if err = g.Wait(); err == nil || ctx.Err() != nil {
 		return ctx.Err()
-	case !alive(ctx, c):
+	}
+	asking, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	host, lost := hostPlatform(asking, c)
+	if errors.Is(lost, ErrLost) {
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
-	return r.explain(err, &last)
-}
-
-// alive tells whether the daemon answers.
-func alive(ctx context.Context, c *client.Client) bool {
-	ctx, cancel := context.WithTimeout(ctx, pingTime)
-	defer cancel()
-	_, err := c.ListWorkers(ctx)
-	return err == nil
+	return r.explain(err, &last, host)
 }
 
 // explain adds to an error what the user has not seen, and how to mend it.
-func (r Request) explain(err error, last *tail) error {
+func (r Request) explain(err error, last *tail, host ocispec.Platform) error {
 	lines := last.String()
 	if !r.Progress.visible() && lines != "" {
 		err = fmt.Errorf("%w; the last lines of this step:\n%s", err, lines)
 	}
-	if text := err.Error() + lines; strings.Contains(text, "executor failed running [/dev/.buildkit_qemu_emulator") || strings.Contains(text, "exec format error") {
+	text := err.Error() + lines
+	if strings.Contains(text, "executor failed running [/dev/.buildkit_qemu_emulator") ||
+		strings.Contains(text, "exec format error") && host.Architecture != r.Platform.Architecture {
 		return fmt.Errorf("buildkit was unable to emulate %s. check binfmt has been set up and works for this platform (on Debian, the package qemu-user-static does it, on the host of the builder): %w",
 			image.Format(r.Platform), err)
 	}
