@@ -31,6 +31,7 @@ func ReadBuildArgFile(ctx context.Context, file string) ([]string, error) {
 		return nil, fmt.Errorf("error opening build args file %s: %w", file, err)
 	}
 	defer f.Close()
+	var repos git.Cache
 	var args []string
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
@@ -42,7 +43,7 @@ func ReadBuildArgFile(ctx context.Context, file string) ([]string, error) {
 		if found {
 			line = strings.TrimSpace(key) + "=" + strings.TrimSpace(value)
 		}
-		list, err := TransformBuildArgValue(ctx, line, file)
+		list, _, err := transformBuildArg(ctx, &repos, line, file)
 		if err != nil {
 			return nil, fmt.Errorf("error transforming build arg %s: %w", line, err)
 		}
@@ -56,7 +57,7 @@ func ReadBuildArgFile(ctx context.Context, file string) ([]string, error) {
 func (p *Pkg) ProcessBuildArgs(ctx context.Context) error {
 	var args []string
 	for _, line := range p.info.BuildArgs {
-		list, pkgs, err := transformBuildArg(ctx, line, p.yml)
+		list, pkgs, err := transformBuildArg(ctx, p.repos, line, p.yml)
 		if err != nil {
 			return fmt.Errorf("error transforming build arg %s: %w", line, err)
 		}
@@ -71,12 +72,13 @@ func (p *Pkg) ProcessBuildArgs(ctx context.Context) error {
 // or an argument for each package for "KEY_%=@lkt:pkgs:<pattern>", whose % is
 // replaced by the name of the image. Directories are relative to the file.
 func TransformBuildArgValue(ctx context.Context, line, anchorFile string) ([]string, error) {
-	args, _, err := transformBuildArg(ctx, line, anchorFile)
+	args, _, err := transformBuildArg(ctx, &git.Cache{}, line, anchorFile)
 	return args, err
 }
 
-// transformBuildArg returns also the packages that are named.
-func transformBuildArg(ctx context.Context, line, anchorFile string) ([]string, []Pkg, error) {
+// transformBuildArg returns also the packages that are named. Many arguments
+// name packages of one repository, which is asked only once.
+func transformBuildArg(ctx context.Context, repos *git.Cache, line, anchorFile string) ([]string, []Pkg, error) {
 	key, value, found := strings.Cut(line, "=")
 	if !found || key == "" {
 		return nil, nil, fmt.Errorf("%w: %s", errNoValue, line)
@@ -84,13 +86,13 @@ func transformBuildArg(ctx context.Context, line, anchorFile string) ([]string, 
 	dir := filepath.Dir(anchorFile)
 	switch {
 	case strings.HasPrefix(value, ofPackage):
-		pkgs, err := referenced(ctx, below(dir, value[len(ofPackage):]))
+		pkgs, err := referenced(ctx, repos, below(dir, value[len(ofPackage):]))
 		if err != nil {
 			return nil, nil, err
 		}
 		return []string{key + "=" + pkgs[0].Tag()}, pkgs, nil
 	case strings.HasPrefix(value, ofPackages):
-		return argsOfPackages(ctx, key, below(dir, value[len(ofPackages):]))
+		return argsOfPackages(ctx, repos, key, below(dir, value[len(ofPackages):]))
 	case strings.HasPrefix(value, calculated):
 		return nil, nil, fmt.Errorf("unknown linuxkit build arg value %q", value)
 	}
@@ -105,15 +107,15 @@ func below(dir, name string) string {
 }
 
 // referenced loads packages that an argument names, with the defaults.
-func referenced(ctx context.Context, dirs ...string) ([]Pkg, error) {
-	pkgs, err := NewFromConfig(ctx, PkglibConfig{BuildYML: DefaultPkgBuildYML, HashCommit: git.Head}, dirs...)
+func referenced(ctx context.Context, repos *git.Cache, dirs ...string) ([]Pkg, error) {
+	pkgs, err := loadAll(ctx, PkglibConfig{BuildYML: DefaultPkgBuildYML, HashCommit: git.Head}, repos, dirs)
 	if err != nil {
 		return nil, fmt.Errorf("error loading packages from paths %q: %w", strings.Join(dirs, ", "), err)
 	}
 	return pkgs, nil
 }
 
-func argsOfPackages(ctx context.Context, key, pattern string) ([]string, []Pkg, error) {
+func argsOfPackages(ctx context.Context, repos *git.Cache, key, pattern string) ([]string, []Pkg, error) {
 	switch strings.IndexByte(key, '%') {
 	case -1:
 		return nil, nil, fmt.Errorf("invalid build arg key %q, must contain a '%%'", key)
@@ -124,7 +126,7 @@ func argsOfPackages(ctx context.Context, key, pattern string) ([]string, []Pkg, 
 	if err != nil {
 		return nil, nil, err
 	}
-	pkgs, err := referenced(ctx, dirs...)
+	pkgs, err := referenced(ctx, repos, dirs...)
 	if err != nil {
 		return nil, nil, err
 	}

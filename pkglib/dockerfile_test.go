@@ -50,6 +50,7 @@ func TestBuildResults(t *testing.T) {
 		want   string
 	}{
 		"bare manifest": {&fakeRunner{bare: true}, ""},
+		"no entry":      {&fakeRunner{none: true}, "no index descriptor returned from load"},
 		"two entries":   {&fakeRunner{twice: true}, "more than one index descriptor returned from load"},
 		"no image":      {&fakeRunner{empty: true}, "no valid descriptor returned for image for arch amd64"},
 		"second fails":  {&fakeRunner{fail: "arm64"}, "error building for arch arm64: no luck"},

@@ -21,9 +21,9 @@ import (
 
 // fakeRunner writes images as BuildKit does.
 type fakeRunner struct {
-	bare, twice, padded, empty bool
-	fail                       string // architecture
-	lost                       int    // how many builds lose their builder
+	bare, twice, none, padded, empty bool
+	fail                             string // architecture
+	lost                             int    // how many builds lose their builder
 
 	mu     sync.Mutex
 	builds []ImageBuildOptions
@@ -51,6 +51,9 @@ func (f *fakeRunner) Build(_ context.Context, o ImageBuildOptions, w io.Writer) 
 	roots := []ocispec.Descriptor{root}
 	if f.twice {
 		roots = append(roots, root)
+	}
+	if f.none {
+		roots = nil
 	}
 	l.write(w, roots)
 	if f.padded {

@@ -46,6 +46,7 @@ type Pkg struct {
 	hash, tag  string
 	commitHash string
 	dirty      bool
+	repos      *git.Cache
 	repo       *git.Repository // nil outside git
 	sources    []source
 	named      []Pkg // by build arguments, see ProcessBuildArgs
@@ -54,10 +55,13 @@ type Pkg struct {
 // NewFromConfig loads the packages in the directories paths, in this order.
 // Nothing is returned if one fails.
 func NewFromConfig(ctx context.Context, cfg PkglibConfig, paths ...string) ([]Pkg, error) {
-	var repos git.Cache
+	return loadAll(ctx, cfg, &git.Cache{}, paths)
+}
+
+func loadAll(ctx context.Context, cfg PkglibConfig, repos *git.Cache, paths []string) ([]Pkg, error) {
 	pkgs := make([]Pkg, 0, len(paths))
 	for _, path := range paths {
-		p, err := load(ctx, cfg, &repos, path)
+		p, err := load(ctx, cfg, repos, path)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +83,7 @@ func load(ctx context.Context, cfg PkglibConfig, repos *git.Cache, path string) 
 	if err := info.override(cfg); err != nil {
 		return Pkg{}, fmt.Errorf("package %s: %w", dir, err)
 	}
-	p := Pkg{info: info, dir: dir, yml: yml, commitHash: cfg.HashCommit}
+	p := Pkg{info: info, dir: dir, yml: yml, commitHash: cfg.HashCommit, repos: repos}
 	if err := p.complete(ctx, cfg, repos); err != nil {
 		return Pkg{}, fmt.Errorf("%s: %w", yml, err)
 	}

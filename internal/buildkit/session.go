@@ -77,6 +77,9 @@ func (p *Progress) mode() progressui.DisplayMode {
 	return progressui.DisplayMode(p.Mode)
 }
 
+// visible tells whether the user sees what the steps print.
+func (p *Progress) visible() bool { return p != nil && p.mode() != progressui.QuietMode }
+
 // show consumes all that comes. It does not end with the context of the build:
 // the last lines say why that failed.
 func (p *Progress) show(status chan *client.SolveStatus) error {

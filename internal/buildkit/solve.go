@@ -31,30 +31,37 @@ func solve(ctx context.Context, c *client.Client, r Request, w io.Writer) error 
 	}
 	defer done()
 	g, gctx := errgroup.WithContext(ctx)
-	status := make(chan *client.SolveStatus)
-	g.Go(func() error { return r.Progress.show(status) })
+	status, shown := make(chan *client.SolveStatus), make(chan *client.SolveStatus)
+	var last tail
+	g.Go(func() error { return r.Progress.show(shown) })
+	g.Go(func() error { last.follow(status, shown); return nil })
 	g.Go(func() error {
 		_, err := c.Solve(gctx, nil, opt, status)
 		return err
 	})
-	err = g.Wait()
-	if err != nil && ctx.Err() == nil && !alive(ctx, c) {
+	if err = g.Wait(); err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	asking, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	host, lost := hostPlatform(asking, c)
+	if errors.Is(lost, ErrLost) {
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
-	return explain(err, r.Platform)
+	return r.explain(err, &last, host)
 }
 
-// alive tells whether the daemon answers.
-func alive(ctx context.Context, c *client.Client) bool {
-	ctx, cancel := context.WithTimeout(ctx, pingTime)
-	defer cancel()
-	_, err := c.ListWorkers(ctx)
-	return err == nil
-}
-
-func explain(err error, p ocispec.Platform) error {
-	if err != nil && strings.Contains(err.Error(), "executor failed running [/dev/.buildkit_qemu_emulator") {
-		return fmt.Errorf("buildkit was unable to emulate %s. check binfmt has been set up and works for this platform: %w", image.Format(p), err)
+// explain adds to an error what the user has not seen, and how to mend it.
+func (r Request) explain(err error, last *tail, host ocispec.Platform) error {
+	lines := last.String()
+	if !r.Progress.visible() && lines != "" {
+		err = fmt.Errorf("%w; the last lines of this step:\n%s", err, lines)
+	}
+	text := err.Error() + lines
+	if strings.Contains(text, "executor failed running [/dev/.buildkit_qemu_emulator") ||
+		strings.Contains(text, "exec format error") && host.Architecture != r.Platform.Architecture {
+		return fmt.Errorf("buildkit was unable to emulate %s. check binfmt has been set up and works for this platform (on Debian, the package qemu-user-static does it, on the host of the builder): %w",
+			image.Format(r.Platform), err)
 	}
 	return err
 }

@@ -16,7 +16,6 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
-	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/layer"
 	"github.com/linuxkit/linuxkit/pkglib"
 )
@@ -49,16 +48,14 @@ func root(t *testing.T, s *content.Store, ref string) ocispec.Descriptor {
 
 func checkApp(t *testing.T, s *content.Store, app pkglib.Pkg) {
 	t.Helper()
-	p, err := image.ParsePlatform(host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := image.Open(t.Context(), s, app.FullTag(), root(t, s, app.FullTag()), p)
-	if err != nil {
-		t.Fatal(err)
-	}
+	checkAppFor(t, s, app, host)
+}
+
+func checkAppFor(t *testing.T, s *content.Store, app pkglib.Pkg, platform string) {
+	t.Helper()
+	img := imageOf(t, s, app, platform)
 	files := map[string]string{}
-	err = layer.Flatten(t.Context(), img.Layers(), layer.Options{}, func(e *layer.Entry) error {
+	err := layer.Flatten(t.Context(), img.Layers(), layer.Options{}, func(e *layer.Entry) error {
 		if e.Content == nil || e.Header.Size > 100 {
 			return nil
 		}

@@ -104,15 +104,21 @@ func importBuilder(t *testing.T, tools, name string) {
 	docker(t, &b, "import", "--change", `ENTRYPOINT ["/usr/bin/buildkitd"]`, "--change", "ENV PATH=/usr/bin", "-", name)
 }
 
-// The builder container is made, reused and replaced; images reach docker.
-func TestDocker(t *testing.T) {
+// needBuilder has docker run builder containers of the image builder:1.
+func needBuilder(t *testing.T) {
+	t.Helper()
 	tools := needTools(t)
 	startDocker(t)
 	importBuilder(t, tools, "builder:1")
-	docker(t, nil, "tag", "builder:1", "builder:2")
 	if out, err := exec.Command("docker", "run", "--rm", "--privileged", "builder:1", "--version").CombinedOutput(); err != nil {
 		t.Skipf("privileged containers do not work here: %s", out)
 	}
+}
+
+// The builder container is made, reused and replaced; images reach docker.
+func TestDocker(t *testing.T) {
+	needBuilder(t)
+	docker(t, nil, "tag", "builder:1", "builder:2")
 	base, app := packages(t)
 	s := newCache(t, base)
 	bc := pkglib.BuilderConfig{Name: "test-builder", Image: "builder:1"}

@@ -47,6 +47,7 @@ func TestMain(m *testing.M) {
 		dir, _ := tools()
 		os.RemoveAll(dir)
 	}
+	removeProgram()
 	os.Exit(code)
 }
 
@@ -95,22 +96,25 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-// packages makes a repository with a package "base" of layers that has a
-// program, and a package "app" that is built on it by running the program.
-func packages(t *testing.T) (base, app pkglib.Pkg) {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"base/build.yml": "image: base\nlayers:\n  - go: {path: /bin/stamp}\n",
-		"base/go.mod":    "module example.org/stamp\ngo 1.24\n",
-		"base/main.go": `package main
+// packageFiles are a package "base" of layers that has a program, a package
+// "app" that is built on it by running the program, and a package "plain" that
+// needs no program.
+var packageFiles = map[string]string{
+	"base/build.yml": "image: base\nlayers:\n  - go: {path: /bin/stamp}\n",
+	"base/go.mod":    "module example.org/stamp\ngo 1.24\n",
+	"base/main.go": `package main
 
 import (
+	"fmt"
 	"os"
 	"time"
 )
 
 func main() {
+	if os.Args[1] == "fail" {
+		fmt.Println("this is why")
+		os.Exit(3)
+	}
 	if d, err := time.ParseDuration(os.Getenv("PAUSE")); err == nil {
 		time.Sleep(d)
 	}
@@ -119,10 +123,25 @@ func main() {
 	}
 }
 `,
-		"app/build.yml":  "image: app\nbuildArgs: [\"BASE=@lkt:pkg:../base\", \"PAUSE=0s\"]\nextra-sources: [\"../lib:/lib\"]\nconfig: {pid: host}\n",
-		"app/Dockerfile": "ARG BASE\nFROM ${BASE}\nCOPY lib/ /lib/\nRUN [\"/bin/stamp\", \"done\"]\nARG PAUSE\nRUN --network=none [\"/bin/stamp\", \"done\"]\n",
-		"lib/data":       "data\n",
-	} {
+	"app/build.yml":    "image: app\nbuildArgs: [\"BASE=@lkt:pkg:../base\", \"PAUSE=0s\"]\nextra-sources: [\"../lib:/lib\"]\nconfig: {pid: host}\n",
+	"app/Dockerfile":   "ARG BASE\nFROM ${BASE}\nCOPY lib/ /lib/\nRUN [\"/bin/stamp\", \"done\"]\nARG PAUSE\nRUN --network=none [\"/bin/stamp\", \"done\"]\n",
+	"lib/data":         "data\n",
+	"plain/build.yml":  "image: plain\n",
+	"plain/Dockerfile": "FROM scratch\nCOPY --chmod=755 etc/ /etc/\nCOPY Dockerfile /\n",
+	"plain/etc/motd":   "hello\n",
+}
+
+func packages(t *testing.T) (base, app pkglib.Pkg) {
+	t.Helper()
+	dir := writeRepository(t, packageFiles)
+	return loadPackage(t, dir, "base"), loadPackage(t, dir, "app")
+}
+
+// writeRepository commits files, whose time is fixed.
+func writeRepository(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -138,25 +157,35 @@ func main() {
 			t.Fatalf("git: %v\n%s", err, out)
 		}
 	}
+	return dir
+}
+
+func loadPackage(t *testing.T, dir, name string) pkglib.Pkg {
+	t.Helper()
 	cfg := pkglib.PkglibConfig{BuildYML: pkglib.DefaultPkgBuildYML, HashCommit: pkglib.DefaultPkgCommit}
-	pkgs, err := pkglib.NewFromConfig(t.Context(), cfg, filepath.Join(dir, "base"), filepath.Join(dir, "app"))
+	pkgs, err := pkglib.NewFromConfig(t.Context(), cfg, filepath.Join(dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := pkgs[1].ProcessBuildArgs(t.Context()); err != nil {
+	if err := pkgs[0].ProcessBuildArgs(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return pkgs[0], pkgs[1]
+	return pkgs[0]
 }
 
 // newCache is a cache with the image of base.
 func newCache(t *testing.T, base pkglib.Pkg) *content.Store {
 	t.Helper()
+	return newCacheFor(t, base, host)
+}
+
+func newCacheFor(t *testing.T, base pkglib.Pkg, platforms ...string) *content.Store {
+	t.Helper()
 	s, err := content.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := base.Build(t.Context(), pkglib.WithBuildStore(s), pkglib.WithBuildPlatforms(host)); err != nil {
+	if err := base.Build(t.Context(), pkglib.WithBuildStore(s), pkglib.WithBuildPlatforms(platforms...)); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -166,9 +195,13 @@ var host = "linux/" + runtime.GOARCH
 
 // build builds a package, with what BuildKit says in the error.
 func build(ctx context.Context, s *content.Store, p pkglib.Pkg, opts ...pkglib.BuildOpt) (string, error) {
+	return buildFor(ctx, host, s, p, opts...)
+}
+
+func buildFor(ctx context.Context, platform string, s *content.Store, p pkglib.Pkg, opts ...pkglib.BuildOpt) (string, error) {
 	var log lockedBuffer
 	err := p.Build(ctx, append([]pkglib.BuildOpt{
-		pkglib.WithBuildStore(s), pkglib.WithBuildPlatforms(host), pkglib.WithProgressWriter(&log), pkglib.WithProgress("plain"), pkglib.WithBuildSbomScanner(pkglib.BuiltinScanner),
+		pkglib.WithBuildStore(s), pkglib.WithBuildPlatforms(platform), pkglib.WithProgressWriter(&log), pkglib.WithProgress("plain"), pkglib.WithBuildSbomScanner(pkglib.BuiltinScanner),
 	}, opts...)...)
 	if err != nil {
 		return log.String(), fmt.Errorf("%w\n%s", err, log.String())

@@ -73,13 +73,21 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func TestTLS(t *testing.T) {
-	needTools(t)
-	base, app := packages(t)
-	dir, address := t.TempDir(), "tcp://"+freePort(t)
+// startTLS runs a daemon that wants certificates; dir has those for clients.
+func startTLS(t *testing.T) (address, dir string) {
+	t.Helper()
+	dir, address = t.TempDir(), "tcp://"+freePort(t)
 	writeCertificates(t, dir)
 	file := func(name string) string { return filepath.Join(dir, name) }
 	startDaemon(t, "--addr", address, "--tlscacert", file("ca.pem"), "--tlscert", file("cert.pem"), "--tlskey", file("key.pem"))
+	return address, dir
+}
+
+func TestTLS(t *testing.T) {
+	needTools(t)
+	base, app := packages(t)
+	address, dir := startTLS(t)
+	file := func(name string) string { return filepath.Join(dir, name) }
 	s := newCache(t, base)
 	t.Setenv("BUILDKIT_HOST", address+"?tlsdir="+dir)
 	if _, err := build(t.Context(), s, app); err != nil {

@@ -22,6 +22,7 @@ var excused = []string{
 	"is too old",
 	"processes cannot be traced here",
 	"privileged containers do not work here",
+	"programs of other architectures cannot be registered here",
 }
 
 func main() {

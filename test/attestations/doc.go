@@ -1,0 +1,3 @@
+// Package attestations tests that the bills of materials of this repository's
+// packages name everything that went into their images.
+package attestations
