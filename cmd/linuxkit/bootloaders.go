@@ -12,7 +12,6 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/bootloader"
-	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/output"
 	"github.com/linuxkit/linuxkit/internal/reference"
 	"github.com/linuxkit/linuxkit/pkglib"
@@ -26,19 +25,19 @@ const (
 )
 
 // loadBootLoaders reads the boot loaders if one of the formats needs them.
-func (a *app) loadBootLoaders(ctx context.Context, local *pkglib.Local, images *image.Resolver, files []string, o buildOptions) (*bootloader.Set, error) {
-	if !needLoaders(o.selected) {
+func (p *project) loadBootLoaders(ctx context.Context, local *pkglib.Local, files []string) (*bootloader.Set, error) {
+	if !needLoaders(p.formats) {
 		return nil, nil
 	}
-	ref, err := bootLoadersRef(ctx, local, files, o.loaders)
+	ref, err := bootLoadersRef(ctx, local, files, p.options.loaders)
 	if err != nil {
 		return nil, err
 	}
-	img, err := images.Image(ctx, ref, ocispec.Platform{OS: "linux", Architecture: o.arch})
+	img, err := p.images.Image(ctx, ref, ocispec.Platform{OS: "linux", Architecture: p.options.arch})
 	if err != nil {
 		return nil, fmt.Errorf("find boot loaders: %w; --boot-loaders names another image", err)
 	}
-	return bootloader.Load(ctx, img.Layers(), o.arch)
+	return bootloader.Load(ctx, img.Layers(), p.options.arch)
 }
 
 func needLoaders(formats []output.Format) bool {

@@ -31,8 +31,7 @@ type buildOptions struct {
 	size       string
 	loaders    string
 
-	selected []output.Format
-	diskSize int64
+	diskSize int64 // in bytes, what size says
 }
 
 func newBuildCmd(a *app) *cobra.Command {
@@ -117,8 +116,8 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 			o.formats = []string{"tar"}
 		}
 	}
-	var err error
-	if o.selected, err = output.Select(o.formats, o.arch); err != nil {
+	formats, err := output.Select(o.formats, o.arch)
+	if err != nil {
 		return err
 	}
 	if cmd.Flags().Changed("size") {
@@ -133,16 +132,16 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 		o.name = baseName(args[len(args)-1])
 	}
 	if o.out != "" {
-		if err := o.checkOut(cmd); err != nil {
+		if err := checkOut(cmd, formats); err != nil {
 			return err
 		}
 	}
 	return o.checkInputTar()
 }
 
-func (o *buildOptions) checkOut(cmd *cobra.Command) error {
-	switch f := o.selected[0]; {
-	case len(o.selected) > 1:
+func checkOut(cmd *cobra.Command, formats []output.Format) error {
+	switch f := formats[0]; {
+	case len(formats) > 1:
 		return errors.New("--output takes one format; give --dir and --name for several")
 	case cmd.Flags().Changed("name"), cmd.Flags().Changed("dir"):
 		return errors.New("--output names the file; it cannot be combined with --name or --dir")

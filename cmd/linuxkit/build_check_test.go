@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/linuxkit/linuxkit/internal/output"
 )
 
 // TestCheckFindsDifferences changes an input between the two builds.
@@ -24,11 +22,7 @@ func TestCheckFindsDifferences(t *testing.T) {
 		{"kernel+initrd", "", []string{"x-initrd.img differs from byte ", ": 1 paths differ, the first is ~ etc/random: content"}},
 	} {
 		writeFile(t, source, "first")
-		selected, err := output.Select([]string{c.format}, "amd64")
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := buildOptions{arch: "amd64", selected: selected, name: "x", dir: dir, sbom: sbomOptions{off: true}}
+		o := buildOptions{arch: "amd64", formats: []string{c.format}, name: "x", dir: dir, sbom: sbomOptions{off: true}}
 		if c.out != "" {
 			o.out = filepath.Join(dir, c.out)
 		}

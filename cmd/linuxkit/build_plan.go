@@ -57,6 +57,7 @@ func (a *app) build(ctx context.Context, files []string, o buildOptions) (string
 // project is a configuration on its way to outputs.
 type project struct {
 	options  buildOptions
+	formats  []output.Format
 	cfg      *config.Config
 	images   *image.Resolver
 	saveLock func(context.Context) error
@@ -64,17 +65,22 @@ type project struct {
 	// reuse is nil if there is no input tar.
 	reuse *reuse
 
+	// loaders returns the boot loaders, nil if no format needs one.
+	loaders func(context.Context) (*bootloader.Set, error)
+
 	sys *rootfs.System
 	// bom is nil if there is to be none.
 	bom *sbom.Document
 	// out says how outputs are written.
 	out output.Options
-	// loaders finds the boot loaders that the formats need.
-	loaders func(context.Context) (*bootloader.Set, error)
 }
 
 // prepare reads the configuration; images are only looked for by plan.
 func (a *app) prepare(ctx context.Context, files []string, o buildOptions) (*project, error) {
+	formats, err := output.Select(o.formats, o.arch)
+	if err != nil {
+		return nil, err
+	}
 	local, err := a.localPackages()
 	if err != nil {
 		return nil, err
@@ -83,7 +89,7 @@ func (a *app) prepare(ctx context.Context, files []string, o buildOptions) (*pro
 	if err != nil {
 		return nil, err
 	}
-	p := &project{options: o, cfg: cfg}
+	p := &project{options: o, formats: formats, cfg: cfg}
 	if o.dryRun {
 		return p, nil
 	}
@@ -94,11 +100,9 @@ func (a *app) prepare(ctx context.Context, files []string, o buildOptions) (*pro
 		return nil, err
 	}
 	p.reuse, err = a.newReuse(ctx, o, p.images)
-	p.out = output.Options{
-		Dir: o.dir, Name: o.name, Arch: o.arch, Cache: p.images.Store.Derived(), DecompressKernel: o.decompress, DiskSize: o.diskSize,
-	}
+	p.out = output.Options{Dir: o.dir, Name: o.name, Arch: o.arch, Cache: p.images.Store.Derived(), DecompressKernel: o.decompress, DiskSize: o.diskSize}
 	p.loaders = func(ctx context.Context) (*bootloader.Set, error) {
-		return a.loadBootLoaders(ctx, local, p.images, files, o)
+		return p.loadBootLoaders(ctx, local, files)
 	}
 	return p, err
 }
@@ -142,13 +146,13 @@ func (p *project) write(ctx context.Context, stdout io.Writer) ([]string, error)
 		return p.writeOut(ctx, stdout)
 	}
 	progress.Infof(ctx, "Create outputs:")
-	return output.Write(ctx, p.sys, p.options.selected, p.out)
+	return output.Write(ctx, p.sys, p.formats, p.out)
 }
 
 // writeOut makes the one output of --output.
 func (p *project) writeOut(ctx context.Context, stdout io.Writer) ([]string, error) {
 	out := p.options.out
-	stream := func(w io.Writer) error { return p.options.selected[0].Stream(ctx, p.sys, p.out, w) }
+	stream := func(w io.Writer) error { return p.formats[0].Stream(ctx, p.sys, p.out, w) }
 	if out == "-" {
 		return nil, stream(stdout)
 	}

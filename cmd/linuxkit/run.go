@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/linuxkit/linuxkit/internal/output"
 )
 
 // buildFunc builds configuration files for an architecture and returns the
@@ -114,11 +112,7 @@ func imagePath(ctx context.Context, build buildFunc, arch string, args []string)
 
 // buildToRun builds what "linuxkit build" would by default.
 func (a *app) buildToRun(ctx context.Context, arch string, files []string) (string, error) {
-	formats, err := output.Select([]string{"kernel+initrd"}, architecture(arch))
-	if err != nil {
-		return "", err
-	}
 	return a.build(ctx, files, buildOptions{
-		arch: architecture(arch), selected: formats, name: baseName(files[len(files)-1]), sbom: sbomOptions{off: true},
+		arch: architecture(arch), formats: []string{"kernel+initrd"}, name: baseName(files[len(files)-1]), sbom: sbomOptions{off: true},
 	})
 }

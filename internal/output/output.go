@@ -185,7 +185,11 @@ func Write(ctx context.Context, sys *rootfs.System, formats []Format, opts Optio
 		if err != nil {
 			return nil, fmt.Errorf("write output: %w", err)
 		}
-		names = append(names, made...)
+		for _, name := range made {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
 	}
 	for _, name := range names {
 		progress.Infof(ctx, "  %s", name)
