@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -35,7 +36,8 @@ func (r *Repository) Changes(ctx context.Context, file string) ([]Change, error)
 	if err != nil {
 		return nil, err
 	}
-	all, err := r.changes.do(scope(name), func() ([]Change, error) { return r.diff(ctx, scope(name)) })
+	scope := r.scope(name)
+	all, err := r.changes.do(scope, func() ([]Change, error) { return r.diff(ctx, scope) })
 	var in []Change
 	for _, c := range all {
 		if Within(file, c.Path) {
@@ -52,8 +54,9 @@ func (r *Repository) Files(ctx context.Context, file string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := r.tracked.do(scope(name), func() ([]string, error) {
-		out, err := run(ctx, r.top, "ls-files", "-z", "--", scope(name))
+	scope := r.scope(name)
+	all, err := r.tracked.do(scope, func() ([]string, error) {
+		out, err := run(ctx, r.top, "ls-files", "-z", "--", scope)
 		return r.absolute(records(out)), err
 	})
 	var in []string
@@ -65,11 +68,24 @@ func (r *Repository) Files(ctx context.Context, file string) ([]string, error) {
 	return in, err
 }
 
+// maxAlone is how many entries of the root of a work tree are asked about one
+// by one.
+const maxAlone = 3
+
 // scope returns the directory to ask about at once for name: that of its
-// siblings, but never the whole work tree for one of its directories.
-func scope(name string) string {
+// siblings. For entries of the root this is the whole work tree, which may be
+// large, so the first few are asked about alone.
+func (r *Repository) scope(name string) string {
 	if dir := path.Dir(name); dir != "." {
 		return dir
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Contains(r.alone, name) {
+		if len(r.alone) == maxAlone {
+			return "."
+		}
+		r.alone = append(r.alone, name)
 	}
 	return name
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Head is the only name of a commit for which the work tree counts.
@@ -23,6 +24,9 @@ type Repository struct {
 	revisions memo[string]
 	changes   memo[[]Change]
 	tracked   memo[[]string]
+
+	mu    sync.Mutex
+	alone []string // entries of the root that were asked about alone
 }
 
 // Top returns the absolute path of the root of the work tree.
