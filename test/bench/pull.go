@@ -24,6 +24,9 @@ import (
 // pulls is how often each program pulls.
 const pulls = 5
 
+// pulled is where the image goes.
+const pulled = dir + "/pulled"
+
 // puller is a program that can pull an image into an OCI image layout.
 type puller struct {
 	name string
@@ -50,6 +53,7 @@ func benchPull(ctx context.Context, table *tabwriter.Writer) error {
 		return err
 	}
 	all := pullers(crane)
+	defer os.RemoveAll(pulled)
 	if err := timePulls(ctx, all, image); err != nil {
 		return err
 	}
@@ -124,14 +128,13 @@ func speed(ours, other *puller) float64 {
 
 // pullOnce pulls into an empty directory, after what others wrote is on disk.
 func pullOnce(ctx context.Context, p *puller, image string) (cost, error) {
-	to := filepath.Join(dir, "pulled")
-	if err := os.RemoveAll(to); err != nil {
+	if err := os.RemoveAll(pulled); err != nil {
 		return cost{}, err
 	}
 	if err := execute(ctx, "sync", "-f", dir); err != nil {
 		return cost{}, err
 	}
-	args := p.args(image, to)
+	args := p.args(image, pulled)
 	return measure(ctx, nil, args[0], args[1:]...)
 }
 
