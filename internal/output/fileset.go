@@ -88,10 +88,22 @@ func publish(f *os.File, name string) error {
 		dropTemp(f)
 		return fmt.Errorf("create %s: %w", name, err)
 	}
-	err = f.Close()
-	if err == nil {
-		err = os.Rename(temp, name)
+	// A file that had no name should not have its hidden one for long: if the
+	// process is killed in between, that stays. Others are renamed closed,
+	// as not every system renames open files.
+	if temp != f.Name() {
+		return errors.Join(rename(temp, name), f.Close())
 	}
+	if err := f.Close(); err != nil {
+		os.Remove(temp)
+		return err
+	}
+	return rename(temp, name)
+}
+
+// rename removes the file if it cannot get its name.
+func rename(temp, name string) error {
+	err := os.Rename(temp, name)
 	if err != nil {
 		os.Remove(temp)
 	}
