@@ -166,18 +166,10 @@ func mergeChildren(old, images []ocispec.Descriptor) []ocispec.Descriptor {
 	})
 }
 
-// samePlatform compares known platforms. "v8" is what arm64 means without a
-// variant.
+// samePlatform compares known platforms.
 func samePlatform(a, b *ocispec.Platform) bool {
 	if a == nil || b == nil || a.OS == "unknown" || b.OS == "unknown" {
 		return false
 	}
-	return a.OS == b.OS && a.Architecture == b.Architecture && a.OSVersion == b.OSVersion && variant(a) == variant(b)
-}
-
-func variant(p *ocispec.Platform) string {
-	if p.Architecture == "arm64" && p.Variant == "v8" {
-		return ""
-	}
-	return p.Variant
+	return a.OS == b.OS && a.Architecture == b.Architecture && a.OSVersion == b.OSVersion && imagepkg.NormalVariant(*a) == imagepkg.NormalVariant(*b)
 }

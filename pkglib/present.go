@@ -7,6 +7,8 @@ import (
 	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	imagepkg "github.com/linuxkit/linuxkit/internal/image"
 )
 
 // Remote are the registries that a build asks, pulls from and pushes to.
@@ -108,5 +110,5 @@ func (p Pkg) lookRemote(ctx context.Context, o *buildOpts, absent []ocispec.Plat
 
 // serves tells whether an image for have is one for want.
 func serves(have, want ocispec.Platform) bool {
-	return have.Architecture == "" || have.Architecture == want.Architecture && (want.Variant == "" || variant(&have) == variant(&want))
+	return have.Architecture == "" || have.Architecture == want.Architecture && (want.Variant == "" || imagepkg.NormalVariant(have) == imagepkg.NormalVariant(want))
 }

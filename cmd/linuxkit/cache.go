@@ -15,6 +15,7 @@ import (
 	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/reference"
+	"github.com/linuxkit/linuxkit/internal/registry"
 )
 
 func newCacheCmd(a *app) *cobra.Command {
@@ -161,8 +162,12 @@ make the command fail.`,
 			if err != nil {
 				return err
 			}
+			remote, err := a.registry(s)
+			if err != nil {
+				return err
+			}
 			return a.eachTransfer(cmd, args, asJSON, true, func(t *transfer, name string) error {
-				if err := cachePull(t.ctx, a, s, name, wanted, signatures); err != nil {
+				if err := cachePull(t.ctx, a, s, remote, name, wanted, signatures); err != nil {
 					return fmt.Errorf("unable to pull image named %s: %w", name, err)
 				}
 				return nil
@@ -175,11 +180,7 @@ make the command fail.`,
 	return cmd
 }
 
-func cachePull(ctx context.Context, a *app, s *content.Store, name string, platforms []ocispec.Platform, signatures bool) error {
-	remote, err := a.registry(s)
-	if err != nil {
-		return err
-	}
+func cachePull(ctx context.Context, a *app, s *content.Store, remote *registry.Client, name string, platforms []ocispec.Platform, signatures bool) error {
 	release, err := s.Pin(ctx)
 	if err != nil {
 		return err

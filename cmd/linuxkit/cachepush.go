@@ -33,11 +33,11 @@ configuration.`,
 			if err != nil {
 				return err
 			}
+			remote, err := a.registry(s)
+			if err != nil {
+				return err
+			}
 			return a.eachTransfer(cmd, args, asJSON, true, func(t *transfer, name string) error {
-				remote, err := a.registry(s)
-				if err != nil {
-					return err
-				}
 				opts.Say = func(line string) { fmt.Fprintln(t.out, line) }
 				local := reference.Expand(name)
 				to := local

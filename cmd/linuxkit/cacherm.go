@@ -12,6 +12,7 @@ import (
 	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/reference"
+	"github.com/linuxkit/linuxkit/internal/registry"
 )
 
 const publishedUsage = "remove only images that the registry holds just so"
@@ -105,9 +106,13 @@ func findCached(ctx context.Context, s *content.Store, names []string) ([]conten
 }
 
 func removeCached(ctx context.Context, a *app, s *content.Store, images []content.Named, published bool) error {
+	remote, err := a.registry(s)
+	if err != nil {
+		return err
+	}
 	for _, n := range images {
 		if published {
-			ok, err := isPublished(ctx, a, s, n)
+			ok, err := isPublished(ctx, remote, n)
 			if err != nil {
 				return err
 			}
@@ -155,11 +160,7 @@ func deleteNames(ctx context.Context, s *content.Store, names []string) error {
 	return nil
 }
 
-func isPublished(ctx context.Context, a *app, s *content.Store, n content.Named) (bool, error) {
-	remote, err := a.registry(s)
-	if err != nil {
-		return false, err
-	}
+func isPublished(ctx context.Context, remote *registry.Client, n content.Named) (bool, error) {
 	desc, err := remote.Resolve(ctx, n.Ref)
 	if err != nil {
 		progress.Infof(ctx, "image %s not found in remote registry, leaving in cache", n.Ref)

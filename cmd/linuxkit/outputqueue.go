@@ -56,16 +56,11 @@ func (q *outputQueue) done(i int) {
 	}
 }
 
-// inOrder runs n jobs, as many at a time as there are processors. What they
-// write appears as if they had run one after the other, and so does the error:
-// it is that of the first job to fail of its own accord.
-func inOrder(ctx context.Context, out io.Writer, n int, job func(ctx context.Context, i int, out io.Writer) error) error {
-	return inOrderOf(ctx, out, make([][]int, n), job)
-}
-
-// inOrderOf is [inOrder] for jobs of which each waits for those it needs. These
-// must not need each other.
-func inOrderOf(ctx context.Context, out io.Writer, needs [][]int, job func(ctx context.Context, i int, out io.Writer) error) error {
+// inOrder runs jobs, as many at a time as there are processors, each after those
+// that it needs; these must not need each other. What they write appears as if
+// they had run one after the other, and so does the error: it is that of the
+// first job to fail of its own accord.
+func inOrder(ctx context.Context, out io.Writer, needs [][]int, job func(ctx context.Context, i int, out io.Writer) error) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
 	queue := newOutputQueue(out, len(needs))

@@ -16,7 +16,7 @@ import (
 func TestInOrder(t *testing.T) {
 	var out bytes.Buffer
 	second := make(chan struct{})
-	err := inOrder(t.Context(), &out, 2, func(_ context.Context, i int, w io.Writer) error {
+	err := inOrder(t.Context(), &out, make([][]int, 2), func(_ context.Context, i int, w io.Writer) error {
 		fmt.Fprintf(w, "%d begins\n", i)
 		if i == 1 {
 			close(second)
@@ -33,7 +33,7 @@ func TestInOrder(t *testing.T) {
 
 func TestInOrderError(t *testing.T) {
 	failure := errors.New("failure")
-	err := inOrder(t.Context(), io.Discard, 3, func(ctx context.Context, i int, _ io.Writer) error {
+	err := inOrder(t.Context(), io.Discard, make([][]int, 3), func(ctx context.Context, i int, _ io.Writer) error {
 		if i == 1 || runtime.NumCPU() == 1 {
 			return failure
 		}
@@ -45,7 +45,7 @@ func TestInOrderError(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := inOrder(ctx, io.Discard, 1, func(context.Context, int, io.Writer) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := inOrder(ctx, io.Discard, make([][]int, 1), func(context.Context, int, io.Writer) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
 }
@@ -55,7 +55,7 @@ func TestInOrderOf(t *testing.T) {
 	var mu sync.Mutex
 	var started []int
 	needs := [][]int{{2}, nil, {3, 1}, {1}, nil}
-	err := inOrderOf(t.Context(), &out, needs, func(_ context.Context, i int, w io.Writer) error {
+	err := inOrder(t.Context(), &out, needs, func(_ context.Context, i int, w io.Writer) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, n := range needs[i] {
@@ -70,7 +70,7 @@ func TestInOrderOf(t *testing.T) {
 	if err != nil || out.String() != "0\n1\n2\n3\n4\n" {
 		t.Errorf("output %q, %v", out.String(), err)
 	}
-	err = inOrderOf(t.Context(), io.Discard, [][]int{{1}, nil}, func(_ context.Context, i int, _ io.Writer) error {
+	err = inOrder(t.Context(), io.Discard, [][]int{{1}, nil}, func(_ context.Context, i int, _ io.Writer) error {
 		if i == 0 {
 			t.Error("a job runs whose need has failed")
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/pkglib"
 )
 
@@ -133,7 +134,7 @@ func (f *pkgBuildFlags) run(ctx context.Context, a *app, pkgs []pkglib.Pkg) (err
 	if err != nil {
 		return err
 	}
-	return inOrderOf(ctx, a.stdout, needs, func(ctx context.Context, i int, out io.Writer) error {
+	return inOrder(ctx, a.stdout, needs, func(ctx context.Context, i int, out io.Writer) error {
 		return f.build(ctx, pkgs[i], plan, out)
 	})
 }
@@ -171,7 +172,7 @@ func (f *pkgBuildFlags) plan(ctx context.Context, a *app, pkgs []pkglib.Pkg) (p 
 	if p.builders, err = f.locate(); err != nil {
 		return p, err
 	}
-	creds, err := parseRegistryCreds(f.creds)
+	creds, err := registryCreds(f.creds)
 	if err != nil {
 		return p, err
 	}
@@ -259,11 +260,7 @@ func normalPlatforms(list []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := p.OS + "/" + p.Architecture
-		if p.Variant != "" {
-			name += "/" + p.Variant
-		}
-		names = append(names, name)
+		names = append(names, image.Format(p))
 	}
 	return names, nil
 }

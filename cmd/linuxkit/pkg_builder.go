@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +28,7 @@ between builds. They are found, and made if need be, as pkg build does it. With
 				return err
 			}
 			if len(platforms) == 0 {
-				platforms = []string{"linux/" + runtime.GOARCH}
+				platforms = []string{hostPlatform()}
 			}
 			do, known := map[string]func(context.Context, io.Writer, map[string]string, pkglib.BuilderConfig, []string, bool) error{
 				"du": pkglib.DiskUsage, "prune": pkglib.PruneBuilder,

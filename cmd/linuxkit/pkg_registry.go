@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -61,50 +59,12 @@ func (r *pkgRemote) Push(ctx context.Context, local, remote string, opts pkglib.
 	return r.Client.Push(ctx, local, remote, registry.PushOptions{ArchTags: opts.ArchTags, Override: opts.Override, Say: opts.Say})
 }
 
-// dockerHubKey is how Docker Hub is called in the configuration of docker.
-const dockerHubKey = "https://index.docker.io/v1/"
-
-// parseRegistryCreds reads "<registry>=<user>:<password>" and
-// "<registry>=<token>".
-func parseRegistryCreds(list []string) (map[string]pkglib.RegistryAuth, error) {
-	all := map[string]pkglib.RegistryAuth{}
-	for _, text := range list {
-		host, auth, found := strings.Cut(text, "=")
-		if !found || auth == "" {
-			return nil, fmt.Errorf("invalid registry auth specification '%s'", text)
-		}
-		if host = strings.TrimSpace(host); host == "" {
-			return nil, fmt.Errorf("invalid registry auth specification '%s', registry must not be blank", text)
-		}
-		a, why := parseAuth(auth)
-		if why != "" {
-			return nil, fmt.Errorf("invalid registry auth specification '%s', %s must not be blank", text, why)
-		}
-		all[registryKey(host)] = a
+// registryCreds reads the values of --registry-creds.
+func registryCreds(list []string) (map[string]pkglib.RegistryAuth, error) {
+	known, err := registry.ParseCredentials(list)
+	all := make(map[string]pkglib.RegistryAuth, len(known))
+	for host, c := range known {
+		all[host] = pkglib.RegistryAuth{Username: c.Username, Password: c.Password, RegistryToken: c.Auth}
 	}
-	return all, nil
-}
-
-func parseAuth(text string) (a pkglib.RegistryAuth, blank string) {
-	user, password, pair := strings.Cut(text, ":")
-	user, password = strings.TrimSpace(user), strings.TrimSpace(password)
-	switch {
-	case pair && (user == "" || password == ""):
-		return a, "username and password"
-	case pair:
-		return pkglib.RegistryAuth{Username: user, Password: password}, ""
-	case user == "":
-		return a, "token"
-	}
-	return pkglib.RegistryAuth{RegistryToken: user}, ""
-}
-
-// registryKey is how docker's configuration calls a registry.
-func registryKey(host string) string {
-	plain := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(host, "https://"), "http://"), "/")
-	switch plain {
-	case "docker.io", "index.docker.io", "registry-1.docker.io", "index.docker.io/v1":
-		return dockerHubKey
-	}
-	return host
+	return all, err
 }

@@ -78,8 +78,8 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringArrayVar(&a.mirrors, "mirror", nil, "registry mirror, [<registry>=]<url>; may be repeated")
 	flags.StringArrayVar(&a.certs, "cert-file", nil, "PEM file of an additional certificate authority; may be repeated")
 	flags.StringVar(&a.policy, "policy", "", "file that says which images may be used (default $LINUXKIT_POLICY, else ~/.linuxkit/policy.yml or /etc/linuxkit/policy.yml if there)")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show errors only")
-	flags.IntVarP(&a.verbose, "verbose", "v", 1, "0 errors, 1 information, 2 debug, 3 trace")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "show warnings and errors only")
+	flags.IntVarP(&a.verbose, "verbose", "v", 1, "0 warnings and errors, 1 information, 2 debug, 3 trace")
 	cmd.AddCommand(newBuildCmd(a), newInspectCmd(a), newDiffCmd(a), newRunCmd(a, a.buildToRun), newPkgCmd(a), newCacheCmd(a),
 		newServeCmd(), newMetadataCmd(), newVersionCmd(a))
 	return cmd

@@ -22,19 +22,29 @@ func (d *Derived) evict() error {
 	if err != nil {
 		return err
 	}
+	if total <= d.Limit {
+		return nil
+	}
 	sort.Slice(files, func(a, b int) bool { return files[a].used.Before(files[b].used) })
 	for _, f := range files {
 		if total <= d.Limit || time.Since(f.used) <= touchAfter {
 			break
 		}
-		// A file that is open where that matters stays, as does one that
-		// another process has evicted already.
-		if os.Remove(f.path) == nil {
-			os.Remove(filepath.Dir(f.path))
+		if f.remove() {
+			total -= f.size
 		}
-		total -= f.size
 	}
 	return nil
+}
+
+// remove tells whether the file is gone, be it by another process. One that is
+// open where that matters stays.
+func (f derivedFile) remove() bool {
+	if err := os.Remove(f.path); err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	os.Remove(filepath.Dir(f.path))
+	return true
 }
 
 // trim removes what the limits do not allow; others are the bytes of blobs.
@@ -50,11 +60,8 @@ func (d *Derived) trim(l Limits, others int64, got *Collected) error {
 		if !old && (l.Size < 0 || total <= l.Size) {
 			continue
 		}
-		if !l.DryRun {
-			if os.Remove(f.path) != nil {
-				continue // open where that matters, or gone
-			}
-			os.Remove(filepath.Dir(f.path))
+		if !l.DryRun && !f.remove() {
+			continue
 		}
 		total -= f.size
 		got.Derived++
@@ -83,8 +90,7 @@ func (d *Derived) Audit(ctx context.Context) (checked, removed int, err error) {
 			return checked, removed, err
 		}
 		checked++
-		if !ok && os.Remove(f.path) == nil {
-			os.Remove(filepath.Dir(f.path))
+		if !ok && f.remove() {
 			removed++
 		}
 	}

@@ -47,12 +47,7 @@ func keepTemp(f *os.File) bool {
 	if ok, err := tryFileLock(f); err == nil && !ok {
 		return false
 	}
-	named, err := os.Stat(f.Name())
-	if err != nil {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && os.SameFile(named, info)
+	return sameFile(f, f.Name())
 }
 
 // publish gives the file its place. It is closed, whatever happens.

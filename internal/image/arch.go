@@ -13,7 +13,7 @@ import (
 // kept besides.
 func ArchName(ref string, p ocispec.Platform) string {
 	name := ref + "-" + p.Architecture
-	if v := normalVariant(p); v != "" {
+	if v := NormalVariant(p); v != "" {
 		name += "-" + v
 	}
 	return name

@@ -44,7 +44,7 @@ func replaces(a, b ocispec.Descriptor) bool {
 		return false
 	}
 	return a.Platform.OS == b.Platform.OS && a.Platform.Architecture == b.Platform.Architecture &&
-		a.Platform.OSVersion == b.Platform.OSVersion && normalVariant(*a.Platform) == normalVariant(*b.Platform)
+		a.Platform.OSVersion == b.Platform.OSVersion && NormalVariant(*a.Platform) == NormalVariant(*b.Platform)
 }
 
 // MergeIndex is the index other with the children of own merged into it, and
@@ -83,6 +83,3 @@ func Arches(ref string, index ocispec.Index) map[string]ocispec.Descriptor {
 	}
 	return children
 }
-
-// IsAttestation tells whether a child of an index is about another child.
-func IsAttestation(d ocispec.Descriptor) bool { return isAttestation(d) }

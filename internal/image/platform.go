@@ -52,11 +52,11 @@ func ParsePlatform(s string) (ocispec.Platform, error) {
 func matches(have, want ocispec.Platform) bool {
 	fits := func(have, want string) bool { return have == want || have == "" }
 	return fits(have.OS, want.OS) && fits(have.Architecture, want.Architecture) &&
-		(want.Variant == "" || normalVariant(have) == normalVariant(want))
+		(want.Variant == "" || NormalVariant(have) == NormalVariant(want))
 }
 
-// normalVariant leaves out the variant that the architecture implies.
-func normalVariant(p ocispec.Platform) string {
+// NormalVariant leaves out the variant that the architecture implies.
+func NormalVariant(p ocispec.Platform) string {
 	if p.Architecture == "arm64" && p.Variant == "v8" || p.Architecture == "arm" && p.Variant == "v7" || p.Architecture == "amd64" && p.Variant == "v1" {
 		return ""
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/linuxkit/linuxkit/internal/format/cpio"
+	"github.com/linuxkit/linuxkit/internal/rootfs"
 )
 
 // item is an entry of a tree for tests.
@@ -59,7 +60,7 @@ func writeTar(t testing.TB, items []item) []byte {
 		h := i.header
 		h.Format = tar.FormatPAX
 		if i.location != "" {
-			h.PAXRecords = map[string]string{recordSource: "image of " + i.location, recordLocation: i.location}
+			h.PAXRecords = map[string]string{rootfs.RecordSource: "image of " + i.location, rootfs.RecordLocation: i.location}
 		}
 		if err := w.WriteHeader(&h); err != nil {
 			t.Fatal(err)

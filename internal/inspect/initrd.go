@@ -146,10 +146,7 @@ func (b *Builder) cpio(ctx context.Context, r *cpio.Reader) (common string, err 
 // tarHeader says the same as h; names are those of files with several, by
 // inode.
 func tarHeader(h *cpio.Header, names map[uint32]string) *tar.Header {
-	th := &tar.Header{
-		Name: h.Name, Mode: int64(h.Mode) & 0o7777, Uid: int(h.UID), Gid: int(h.GID), Size: h.Size, Linkname: h.Linkname,
-		Devmajor: int64(h.Major), Devminor: int64(h.Minor), ModTime: h.ModTime, Typeflag: tarType(h.Mode & cpio.TypeMask),
-	}
+	th := h.Tar()
 	if th.Typeflag != tar.TypeReg || h.Links < 2 {
 		return th
 	}
@@ -159,22 +156,6 @@ func tarHeader(h *cpio.Header, names map[uint32]string) *tar.Header {
 		names[h.Inode] = h.Name
 	}
 	return th
-}
-
-func tarType(mode uint32) byte {
-	switch mode {
-	case cpio.TypeDir:
-		return tar.TypeDir
-	case cpio.TypeSymlink:
-		return tar.TypeSymlink
-	case cpio.TypeChar:
-		return tar.TypeChar
-	case cpio.TypeBlock:
-		return tar.TypeBlock
-	case cpio.TypeFifo:
-		return tar.TypeFifo
-	}
-	return tar.TypeReg
 }
 
 // countingReader counts what is read, byte by byte where asked to.

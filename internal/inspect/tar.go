@@ -8,11 +8,8 @@ import (
 	"errors"
 	"io"
 	"os"
-)
 
-const (
-	recordSource   = "LINUXKIT.source"
-	recordLocation = "LINUXKIT.location"
+	"github.com/linuxkit/linuxkit/internal/rootfs"
 )
 
 func isTar(head []byte) bool {
@@ -91,7 +88,7 @@ func (b *Builder) addTarEntry(h *tar.Header, r io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
 	}
-	location, source := h.PAXRecords[recordLocation], h.PAXRecords[recordSource]
+	location, source := h.PAXRecords[rootfs.RecordLocation], h.PAXRecords[rootfs.RecordSource]
 	if location == "" {
 		location = h.Name
 	}

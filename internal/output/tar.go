@@ -15,13 +15,6 @@ import (
 // dockerfile makes a tar of the docker format a build context.
 const dockerfile = "\nFROM scratch\n\nCOPY . ./\n\nENTRYPOINT [\"/bin/rc.init\"]\n"
 
-const (
-	recordSource   = "LINUXKIT.source"
-	recordLocation = "LINUXKIT.location"
-	// recordKey is what the entry was made from, for [rootfs.OldTar].
-	recordKey = rootfs.RecordKey
-)
-
 func writeDocker(ctx context.Context, b *build, w io.Writer) error {
 	t := newTarWriter(w)
 	tree, about := b.Segments, []*rootfs.Segment(nil)
@@ -90,9 +83,9 @@ func (t *tarWriter) from(source, location, key string) {
 		t.records = map[string]string{}
 		return
 	}
-	t.records = map[string]string{recordSource: source, recordLocation: location}
+	t.records = map[string]string{rootfs.RecordSource: source, rootfs.RecordLocation: location}
 	if key != "" {
-		t.records[recordKey] = key
+		t.records[rootfs.RecordKey] = key
 	}
 }
 

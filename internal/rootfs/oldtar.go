@@ -10,6 +10,13 @@ import (
 	"strings"
 )
 
+// The records of a tar entry that name the image it comes from, and its place in
+// the configuration.
+const (
+	RecordSource   = "LINUXKIT.source"
+	RecordLocation = "LINUXKIT.location"
+)
+
 // RecordKey is the record of a tar entry that holds the key of the segment it
 // belongs to, or of the boot file it is.
 const RecordKey = "LINUXKIT.key"

@@ -59,10 +59,9 @@ func (s *Segment) Walk(ctx context.Context, t *Tree, emit Emit) error {
 type BootFile struct {
 	// Name is "kernel" or "ucode.cpio"; its place in tar output is below boot.
 	Name string
-	Mode int64
 	// Key identifies the content.
 	Key string
-	// Read calls fn with the size and content of the file.
+	// Read calls fn with the size, mode and content of the file.
 	Read func(ctx context.Context, fn func(size, mode int64, r io.Reader) error) error
 
 	image *image.Image

@@ -1,7 +1,6 @@
 package treetest
 
 import (
-	"archive/tar"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -101,7 +100,7 @@ func unpack(archive io.Reader, tree map[string]Row) error {
 		if err != nil {
 			return err
 		}
-		row, err := cpioRow(h, r)
+		row, err := rowOf(h.Tar(), r)
 		if err != nil {
 			return err
 		}
@@ -127,30 +126,6 @@ func write(tree map[string]Row, row Row) {
 	}
 	row.Name = name
 	tree[name] = row
-}
-
-func cpioRow(h *cpio.Header, content io.Reader) (Row, error) {
-	th := &tar.Header{
-		Name: h.Name, Mode: int64(h.Mode) & 0o7777, Uid: int(h.UID), Gid: int(h.GID), Size: h.Size, Linkname: h.Linkname,
-		Devmajor: int64(h.Major), Devminor: int64(h.Minor), Typeflag: tarType(h.Mode & cpio.TypeMask),
-	}
-	return rowOf(th, content)
-}
-
-func tarType(mode uint32) byte {
-	switch mode {
-	case cpio.TypeDir:
-		return tar.TypeDir
-	case cpio.TypeSymlink:
-		return tar.TypeSymlink
-	case cpio.TypeChar:
-		return tar.TypeChar
-	case cpio.TypeBlock:
-		return tar.TypeBlock
-	case cpio.TypeFifo:
-		return tar.TypeFifo
-	}
-	return tar.TypeReg
 }
 
 // WithoutBoot returns the tree without what is below boot, which is no part of

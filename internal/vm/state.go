@@ -69,7 +69,7 @@ func (s *State) newMAC(path string) (net.HardwareAddr, error) {
 	mac := make(net.HardwareAddr, 6)
 	rand.Read(mac)
 	mac[0] = mac[0]&^1 | 2
-	if err := os.WriteFile(path, []byte(mac.String()), 0o640); err != nil {
+	if err := replaceFile(path, []byte(mac.String()), 0o640); err != nil {
 		return nil, fmt.Errorf("keeping the hardware address: %w", err)
 	}
 	return mac, nil
@@ -89,12 +89,12 @@ func WriteDataISO(path string, data []byte) error {
 	if err := metadataiso.Write(&image, metadataiso.UserData(data)); err != nil {
 		return err
 	}
-	return replaceFile(path, image.Bytes())
+	return replaceFile(path, image.Bytes(), 0o644)
 }
 
 // replaceFile writes path so that it holds the old or the new content, never
 // something between.
-func replaceFile(path string, data []byte) (err error) {
+func replaceFile(path string, data []byte, mode os.FileMode) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func replaceFile(path string, data []byte) (err error) {
 		}
 	}()
 	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+	if err := errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return os.Rename(f.Name(), path)

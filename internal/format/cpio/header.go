@@ -103,6 +103,22 @@ func FromTar(h *tar.Header, links int) (*Header, error) {
 	return c, nil
 }
 
+// Tar returns the header that corresponds to h in a tar archive. That the file
+// is one more name of an earlier entry, it does not say: see [Header.Inode]. What
+// a tar archive cannot hold becomes a regular file.
+func (h *Header) Tar() *tar.Header {
+	t := &tar.Header{
+		Name: h.Name, Mode: int64(h.Mode) & 0o7777, Uid: int(h.UID), Gid: int(h.GID), ModTime: h.ModTime,
+		Size: h.Size, Linkname: h.Linkname, Devmajor: int64(h.Major), Devminor: int64(h.Minor), Typeflag: tar.TypeReg,
+	}
+	for tarType, fileType := range tarTypes {
+		if fileType == h.Mode&TypeMask {
+			t.Typeflag = tarType
+		}
+	}
+	return t
+}
+
 func tooBig(n int64) bool { return n < 0 || n > math.MaxUint32 }
 
 // check tells whether the kernel would unpack the entry.
