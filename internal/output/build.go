@@ -19,7 +19,7 @@ type build struct {
 	opts Options
 
 	open, temps []*os.File // to be closed, and removed, in the end
-	config      string     // of the kernel
+	config      *string    // of the kernel, once it was looked for
 	wholeInitrd *disk.Image
 	treeID      string
 	kernelBlob  *blob

@@ -260,10 +260,14 @@ func (b *build) appendRest(ctx context.Context, out *pieces, tree *rootfs.Tree, 
 	return out.addFile(f)
 }
 
-// over writes an entry that is unpacked over a tree, and adds it to that.
+// over writes an entry that is unpacked over a tree, with the directories that
+// it lacks, and adds them to that.
 func (e *encoder) over(tree *rootfs.Tree, entry *rootfs.Entry) error {
 	name := entry.Header.Name
 	for _, dir := range missingParents(tree, name) {
+		if _, err := tree.Add(dir, rootfs.KindDir); err != nil {
+			return err
+		}
 		if err := e.entry(plainDir(dir)); err != nil {
 			return err
 		}

@@ -90,8 +90,11 @@ const unknown = "unknown"
 
 // kernelConfig returns the configuration of the kernel, or nothing.
 func (b *build) kernelConfig(ctx context.Context) (string, error) {
-	if b.Kernel == nil || b.config != "" {
-		return b.config, nil
+	switch {
+	case b.Kernel == nil:
+		return "", nil
+	case b.config != nil:
+		return *b.config, nil
 	}
 	f, err := b.derive(ctx, "kernelconfig/1/"+b.Kernel.Key, func(w io.Writer) error {
 		config, err := b.KernelConfig(ctx)
@@ -108,9 +111,13 @@ func (b *build) kernelConfig(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(f)
-	b.config = string(text)
-	return b.config, err
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return "", err
+	}
+	text := string(data)
+	b.config = &text
+	return text, nil
 }
 
 // embeddedConfig returns the configuration inside the kernel itself, or

@@ -157,7 +157,8 @@ func (f Format) Stream(ctx context.Context, sys *rootfs.System, opts Options, w 
 }
 
 // Write makes the files of all formats and returns their names. After an
-// error there are none.
+// error in making them there are none; if one cannot get its name, those named
+// before it stay.
 func Write(ctx context.Context, sys *rootfs.System, formats []Format, opts Options) ([]string, error) {
 	b := newBuild(sys, opts)
 	defer b.close()
