@@ -70,6 +70,9 @@ func (d *Document) add(ctx context.Context, s Source) error {
 		progress.Warnf(ctx, "the SBOM lacks image %s (%s): %v", s.Ref, s.Location, err)
 		return ctx.Err()
 	}
+	if len(documents) == 0 {
+		progress.Debugf(ctx, "image %s (%s) has no SBOM to add", s.Ref, s.Location)
+	}
 	for i, open := range documents {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -30,6 +31,10 @@ func main() {
 	if len(modules) == 0 {
 		modules = []string{"."}
 	}
+	if err := ownCache(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	var all counts
 	for _, m := range modules {
 		if err := all.module(m); err != nil {
@@ -48,6 +53,20 @@ func main() {
 
 func inexcusable(skipped string) bool {
 	return !slices.ContainsFunc(excused, func(reason string) bool { return strings.Contains(skipped, reason) })
+}
+
+// ownCache gives the tests an image cache beside the code. That of the user may
+// hold images that an older version of the code made.
+func ownCache() error {
+	const env = "LINUXKIT_CACHE"
+	if os.Getenv(env) != "" {
+		return nil
+	}
+	dir, err := filepath.Abs("build/test-cache")
+	if err != nil {
+		return err
+	}
+	return os.Setenv(env, dir)
 }
 
 // counts are the results of top-level tests and their parts.
