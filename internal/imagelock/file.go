@@ -2,6 +2,7 @@ package imagelock
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/linuxkit/linuxkit/internal/output"
+	"github.com/linuxkit/linuxkit/internal/atomicfile"
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
@@ -115,13 +116,10 @@ func (all entries) encode() []byte {
 }
 
 // writeFile replaces the file unless it is the same.
-func (all entries) writeFile(name string) error {
+func (all entries) writeFile(ctx context.Context, name string) error {
 	data := all.encode()
 	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
-	return output.WriteFile(name, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
+	return atomicfile.WriteBytes(ctx, name, 0o644, data)
 }
