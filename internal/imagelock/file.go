@@ -2,6 +2,7 @@ package imagelock
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"go.yaml.in/yaml/v4"
 
-	"github.com/linuxkit/linuxkit/internal/output"
+	"github.com/linuxkit/linuxkit/internal/atomicfile"
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
@@ -131,13 +132,10 @@ func encodePlatforms(b *bytes.Buffer, name string, digests map[string]digest.Dig
 }
 
 // writeFile replaces the file unless it is the same.
-func (all entries) writeFile(name string) error {
+func (all entries) writeFile(ctx context.Context, name string) error {
 	data := all.encode()
 	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
-	return output.WriteFile(name, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
+	return atomicfile.WriteBytes(ctx, name, 0o644, data)
 }

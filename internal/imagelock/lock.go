@@ -181,7 +181,7 @@ func (l *Lock) Save(ctx context.Context, s *content.Store) error {
 	for ref, e := range l.used {
 		l.keep(ctx, s, l.old[ref], e)
 	}
-	if err := l.used.writeFile(l.name); err != nil {
+	if err := l.used.writeFile(ctx, l.name); err != nil {
 		return fmt.Errorf("write lock file %s: %w", l.name, err)
 	}
 	return nil
