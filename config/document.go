@@ -30,16 +30,25 @@ func parse(name string, data []byte) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch second, err := nextDocument(name, loader); {
-	case errors.Is(err, io.EOF):
-		return first, nil
-	case err != nil:
-		return nil, err
-	default:
-		return nil, Errors{{
-			Pos: Position{name, second.Line, second.Column},
-			Err: errors.New("a second document begins here; put each in a file of its own and name all files"),
-		}}
+	return first, nothingMore(name, loader)
+}
+
+// nothingMore refuses further documents, unless nothing is in them: a line "---"
+// may end the first.
+func nothingMore(name string, loader *yaml.Loader) error {
+	for {
+		next, err := nextDocument(name, loader)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case next.ShortTag() != "!!null" || next.Value != "":
+			return Errors{{
+				Pos: Position{name, next.Line, next.Column},
+				Err: errors.New("a second document begins here; put each in a file of its own and name all files"),
+			}}
+		}
 	}
 }
 
