@@ -111,8 +111,16 @@ func rename(temp, name string) error {
 }
 
 // WriteFile makes the file of that name from what fn writes. It appears only
-// if fn returns nil; an existing file stays as it is otherwise.
+// if fn returns nil; an existing file stays as it is otherwise. What is there
+// and no file, such as a pipe or a device, is written to; symbolic links are
+// followed.
 func WriteFile(name string, fn func(w io.Writer) error) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return writeInto(name, fn)
+	}
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target
+	}
 	s := newFileSet(name, []string{""})
 	defer s.discard()
 	if err := s.write("", func(f *os.File) error { return fn(f) }); err != nil {
@@ -120,4 +128,16 @@ func WriteFile(name string, fn func(w io.Writer) error) error {
 	}
 	_, err := s.commit()
 	return err
+}
+
+// writeInto writes to something that must not be replaced.
+func writeInto(name string, fn func(w io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(fn(f), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
 }
