@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/linuxkit/linuxkit/internal/output"
 	"github.com/linuxkit/linuxkit/internal/vm"
 )
 
@@ -26,7 +28,8 @@ as a CD-ROM it does what --data of "linuxkit run" does.`,
 		Example: `  linuxkit metadata create data.iso '{"hostname": {"content": "box"}}'`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := vm.WriteDataISO(args[0], []byte(args[1])); err != nil {
+			err := output.WriteFile(args[0], func(w io.Writer) error { return vm.WriteDataISO(w, []byte(args[1])) })
+			if err != nil {
 				return fmt.Errorf("writing the metadata image: %w", err)
 			}
 			return nil

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -79,17 +80,16 @@ func (s *State) newMAC(path string) (net.HardwareAddr, error) {
 // path.
 func (s *State) WriteData(data []byte) (string, error) {
 	path := s.Path("data.iso")
-	return path, WriteDataISO(path, data)
+	var image bytes.Buffer
+	if err := WriteDataISO(&image, data); err != nil {
+		return path, err
+	}
+	return path, replaceFile(path, image.Bytes(), 0o644)
 }
 
-// WriteDataISO writes an image that carries data to a guest to path. An
-// existing file is replaced as a whole.
-func WriteDataISO(path string, data []byte) error {
-	var image bytes.Buffer
-	if err := metadataiso.Write(&image, metadataiso.UserData(data)); err != nil {
-		return err
-	}
-	return replaceFile(path, image.Bytes(), 0o644)
+// WriteDataISO writes an image that carries data to a guest.
+func WriteDataISO(w io.Writer, data []byte) error {
+	return metadataiso.Write(w, metadataiso.UserData(data))
 }
 
 // replaceFile writes path so that it holds the old or the new content, never
