@@ -42,6 +42,7 @@ func TestFaults(t *testing.T) {
 		"broken second":   {"init: [a]\n---\ninit: [", "f.yml:4:1: not valid yaml: ..."},
 		"syntax":          {"init: [a\nb: ]: c", "f.yml:2:..."},
 		"not text":        {"init:\n- é\xff", "f.yml:2:4: not valid yaml: a byte that is not text ..."},
+		"noncharacter":    {"init:\n- a\uffff", "f.yml:2:4: not valid yaml: a byte that is not text ..."},
 		"control":         {"init:\n- a\x01", "f.yml:2:4: not valid yaml: a byte that is not text ..."},
 		"tab":             {"init:\n\t- a", "f.yml:2:1: not valid yaml: while scanning for the next token: found character that cannot start any token; indent with blanks, ..."},
 		"unquoted @":      {"init: [@pkg:x]", "f.yml:1:8: not valid yaml: while scanning ..."},

@@ -95,7 +95,7 @@ func firstNonText(data []byte) (line, column int) {
 		switch {
 		case r == '\n':
 			line, column = line+1, 0
-		case r == utf8.RuneError && size == 1, r < ' ' && r != '\t' && r != '\r':
+		case r == utf8.RuneError && size == 1, r < ' ' && r != '\t' && r != '\r', r == '\ufffe', r == '\uffff':
 			return line, column
 		}
 		data, column = data[size:], column+1
