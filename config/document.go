@@ -30,16 +30,25 @@ func parse(name string, data []byte) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch second, err := nextDocument(name, loader); {
-	case errors.Is(err, io.EOF):
-		return first, nil
-	case err != nil:
-		return nil, err
-	default:
-		return nil, Errors{{
-			Pos: Position{name, second.Line, second.Column},
-			Err: errors.New("a second document begins here; put each in a file of its own and name all files"),
-		}}
+	return first, nothingMore(name, loader)
+}
+
+// nothingMore refuses further documents, unless nothing is in them: a line "---"
+// may end the first.
+func nothingMore(name string, loader *yaml.Loader) error {
+	for {
+		next, err := nextDocument(name, loader)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case next.ShortTag() != "!!null" || next.Value != "":
+			return Errors{{
+				Pos: Position{name, next.Line, next.Column},
+				Err: errors.New("a second document begins here; put each in a file of its own and name all files"),
+			}}
+		}
 	}
 }
 
@@ -86,7 +95,7 @@ func firstNonText(data []byte) (line, column int) {
 		switch {
 		case r == '\n':
 			line, column = line+1, 0
-		case r == utf8.RuneError && size == 1, r < ' ' && r != '\t' && r != '\r':
+		case r == utf8.RuneError && size == 1, r < ' ' && r != '\t' && r != '\r', r == '\ufffe', r == '\uffff':
 			return line, column
 		}
 		data, column = data[size:], column+1

@@ -59,7 +59,10 @@ func (c *Config) JSON() ([]byte, error) {
 	if err := enc.Encode(full); err != nil {
 		return nil, fmt.Errorf("writing configuration as JSON: %w", err)
 	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+	// JSON may hold these characters as they are, yaml may not.
+	text := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+	text = bytes.ReplaceAll(text, []byte("\ufffe"), []byte(`\ufffe`))
+	return bytes.ReplaceAll(text, []byte("\uffff"), []byte(`\uffff`)), nil
 }
 
 func notNil[T any](list []T) []T {

@@ -168,7 +168,7 @@ func TestJSONText(t *testing.T) {
 
 // Any text comes through, as a value and as a key.
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"", "yes", "0644", "a: b", "<<", "=", "2020-01-01", "\n a\n\n", "- x", "\ufeff", "\u2028\r", "\xff", "!x", "%a\n---\n"} {
+	for _, s := range []string{"", "yes", "0644", "a: b", "<<", "=", "2020-01-01", "\n a\n\n", "- x", "\ufeff", "\u2028\r", "\ufffe\uffff", "\xff", "!x", "%a\n---\n"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

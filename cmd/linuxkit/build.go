@@ -111,11 +111,14 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 	if err := errors.Join(o.sbom.check(), o.lock.check()); err != nil {
 		return err
 	}
-	if len(o.formats) == 0 {
+	switch {
+	case len(o.formats) > 0:
+	case cmd.Flags().Changed("format"):
+		o.formats = []string{""} // no format of this name
+	case o.out != "":
+		o.formats = []string{"tar"}
+	default:
 		o.formats = []string{"kernel+initrd"}
-		if o.out != "" {
-			o.formats = []string{"tar"}
-		}
 	}
 	formats, err := output.Select(o.formats, o.arch)
 	if err != nil {

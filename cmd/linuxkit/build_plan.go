@@ -85,7 +85,10 @@ func (a *app) prepare(ctx context.Context, files []string, o buildOptions) (*pro
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.Load(ctx, files, config.LoadOptions{Stdin: a.stdin, Package: local.Package})
+	cfg, err := config.Load(ctx, files, config.LoadOptions{
+		Stdin: a.stdin, Package: local.Package,
+		Warn: func(msg string) { progress.Warnf(ctx, "%s", msg) },
+	})
 	if err != nil {
 		return nil, err
 	}

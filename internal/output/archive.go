@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -18,7 +19,7 @@ const window = 1 << 20
 
 // archiveVersion is part of the keys of encoded segments. It changes when the
 // same entries are encoded in another way.
-const archiveVersion = 2
+const archiveVersion = 3
 
 // kindNeeded marks a directory in a list of paths that an archive supposes but
 // does not hold. The other kinds are those of [rootfs.Kind].
@@ -73,6 +74,12 @@ func (e *encoder) close() error {
 	return e.compressor.Close()
 }
 
+// besideTree tells whether a file only boots the system, and so is not in the
+// initrd. One that has other names as well is, since those may be elsewhere.
+func besideTree(e *rootfs.Entry) bool {
+	return strings.HasPrefix(e.Header.Name, "boot/") && rootfs.KindOf(e) != rootfs.KindLinked
+}
+
 // encodeArchive writes the archive of a segment and returns the list of its
 // paths: for each a byte for its kind, the name and a zero byte.
 func encodeArchive(ctx context.Context, s *rootfs.Segment, c codec, w io.Writer) ([]byte, error) {
@@ -94,6 +101,9 @@ func encodeArchive(ctx context.Context, s *rootfs.Segment, c codec, w io.Writer)
 		return err
 	}
 	err = s.Walk(ctx, &tree, func(e *rootfs.Entry) error {
+		if besideTree(e) {
+			return nil
+		}
 		for _, dir := range missingParents(&tree, e.Header.Name) {
 			if err := note(kindNeeded, dir); err != nil {
 				return err

@@ -162,7 +162,7 @@ func (b *build) encodeRoot(ctx context.Context, w fsWriter) (err error) {
 			err = closed
 		}
 	}()
-	tree, err := rootfs.Merge(ctx, b.Segments)
+	tree, err := rootfs.MergeWithout(ctx, b.Segments, underBoot)
 	if err != nil {
 		return err
 	}
@@ -170,9 +170,6 @@ func (b *build) encodeRoot(ctx context.Context, w fsWriter) (err error) {
 		return err
 	}
 	return tree.Walk(ctx, func(e *rootfs.Entry) error {
-		if underBoot(e.Header.Name) {
-			return nil
-		}
 		fe, err := fsEntry(e)
 		if err != nil {
 			return err

@@ -243,6 +243,9 @@ func (b *build) appendRest(ctx context.Context, out *pieces, tree *rootfs.Tree, 
 		if err != nil {
 			return err
 		}
+		if err := b.bootDirectory(tree, enc); err != nil {
+			return err
+		}
 		for _, s := range rest {
 			if s.Title != "" {
 				progress.Infof(ctx, "%s", s.Title)
@@ -260,9 +263,22 @@ func (b *build) appendRest(ctx context.Context, out *pieces, tree *rootfs.Tree, 
 	return out.addFile(f)
 }
 
+// bootDirectory writes the directory of what boots the system. It is there, but
+// empty.
+func (b *build) bootDirectory(tree *rootfs.Tree, enc *encoder) error {
+	if !b.HasKernel || tree.HasDir("boot") {
+		return nil
+	}
+	tree.Begin(&rootfs.Segment{Source: b.KernelSource, Location: "kernel"})
+	return enc.over(tree, plainDir("boot"))
+}
+
 // over writes an entry that is unpacked over a tree, with the directories that
 // it lacks, and adds them to that.
 func (e *encoder) over(tree *rootfs.Tree, entry *rootfs.Entry) error {
+	if besideTree(entry) {
+		return nil
+	}
 	name := entry.Header.Name
 	for _, dir := range missingParents(tree, name) {
 		if _, err := tree.Add(dir, rootfs.KindDir); err != nil {

@@ -57,14 +57,15 @@ func (p *isoPlan) write(ctx context.Context, b *build, f *os.File) error {
 	if !p.tree {
 		return p.writePieces(ctx, builder, f)
 	}
-	tree, err := rootfs.Merge(ctx, b.Segments)
+	given := p.given()
+	tree, err := rootfs.MergeWithout(ctx, b.Segments, func(path string) bool { return given[path] || underBoot(path) })
 	if err != nil {
 		return err
 	}
 	if err := builder.Add(bootDir()); err != nil {
 		return err
 	}
-	err = p.walk(ctx, tree, func(e fsimage.Entry, _ io.Reader) error { return builder.Add(e) })
+	err = walkTree(ctx, tree, func(e fsimage.Entry, _ io.Reader) error { return builder.Add(e) })
 	if err != nil {
 		return err
 	}
@@ -93,13 +94,9 @@ func plainFile(path string, size int64) fsimage.Entry {
 	return fsimage.Entry{Path: path, Mode: fsimage.TypeRegular | 0o644, Size: size, ModTime: rootfs.GeneratedTime}
 }
 
-// walk calls fn with the files of the tree that are on the image.
-func (p *isoPlan) walk(ctx context.Context, tree *rootfs.Merged, fn func(fsimage.Entry, io.Reader) error) error {
-	given := p.given()
+// walkTree calls fn with the files of a tree.
+func walkTree(ctx context.Context, tree *rootfs.Merged, fn func(fsimage.Entry, io.Reader) error) error {
 	return tree.Walk(ctx, func(e *rootfs.Entry) error {
-		if given[e.Header.Name] || underBoot(e.Header.Name) {
-			return nil
-		}
 		fe, err := fsEntry(e)
 		if err != nil {
 			return err
@@ -140,7 +137,7 @@ func (p *isoPlan) stream(ctx context.Context, s *iso9660.Stream, tree *rootfs.Me
 			return err
 		}
 	}
-	err := p.walk(ctx, tree, func(e fsimage.Entry, r io.Reader) error {
+	err := walkTree(ctx, tree, func(e fsimage.Entry, r io.Reader) error {
 		if e.Size == 0 || e.HardLink != "" {
 			return nil
 		}

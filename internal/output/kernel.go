@@ -21,16 +21,25 @@ func (b *build) bootFile(ctx context.Context, f *rootfs.BootFile) (*os.File, err
 		})
 	})
 	if err != nil {
-		if f == b.Kernel && errors.Is(err, rootfs.ErrNoFile) {
-			return nil, fmt.Errorf("did not find kernel in kernel image: %w; name it in kernel.binary", err)
-		}
-		return nil, fmt.Errorf("read %s: %w", f.Name, err)
+		return nil, b.bootFileError(f, err)
 	}
 	if f != b.Kernel || !b.opts.DecompressKernel {
 		return file, nil
 	}
 	defer file.Close()
 	return decompress(file)
+}
+
+// bootFileError says which setting names f if the image does not have it.
+func (b *build) bootFileError(f *rootfs.BootFile, err error) error {
+	switch {
+	case !errors.Is(err, rootfs.ErrNoFile):
+		return fmt.Errorf("read %s: %w", f.Name, err)
+	case f == b.Kernel:
+		return fmt.Errorf("did not find kernel in kernel image: %w; name it in kernel.binary", err)
+	default:
+		return fmt.Errorf("did not find microcode in kernel image: %w; name it in kernel.ucode", err)
+	}
 }
 
 // decompress returns the payload of a kernel image as a temporary file.

@@ -3,6 +3,7 @@ package output
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -118,7 +119,11 @@ func (t *tarWriter) bootFile(ctx context.Context, b *build, f *rootfs.BootFile) 
 	name := "boot/" + f.Name
 	if f != b.Kernel || !b.opts.DecompressKernel {
 		t.from(b.KernelSource, "kernel", f.Key)
-		return f.Read(ctx, func(size, mode int64, r io.Reader) error { return t.file(name, mode, size, r) })
+		err := f.Read(ctx, func(size, mode int64, r io.Reader) error { return t.file(name, mode, size, r) })
+		if errors.Is(err, rootfs.ErrNoFile) {
+			err = b.bootFileError(f, err)
+		}
+		return err
 	}
 	return f.Read(ctx, func(_, mode int64, _ io.Reader) error {
 		r, err := b.bootFile(ctx, f)

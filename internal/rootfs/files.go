@@ -3,9 +3,7 @@ package rootfs
 import (
 	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -97,10 +95,11 @@ func (w *fileWriter) write(t *Tree, emit Emit) error {
 
 // writeSource emits a file whose content is a local file.
 func (w *fileWriter) writeSource(t *Tree, emit Emit) error {
-	src, err := os.Open(expandHome(w.file.Source))
-	if errors.Is(err, fs.ErrNotExist) && w.file.Optional {
+	source := expandHome(w.file.Source)
+	if _, err := os.Stat(source); err != nil && w.file.Optional {
 		return nil
 	}
+	src, err := os.Open(source)
 	if err != nil {
 		return err
 	}
@@ -152,7 +151,6 @@ func parent(name string) string {
 
 // dirMode returns mode with execute permission for every class that has any.
 func dirMode(mode int64) int64 {
-	mode &= 0o777
 	for shift := 0; shift <= 6; shift += 3 {
 		if mode>>shift&0o7 != 0 {
 			mode |= 0o1 << shift

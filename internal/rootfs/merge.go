@@ -19,9 +19,18 @@ type Merged struct {
 // Merge finds out which entry of which segment counts for each path. Errors
 // are those of the segments, or wrap [ErrConflict].
 func Merge(ctx context.Context, segments []*Segment) (*Merged, error) {
+	return MergeWithout(ctx, segments, func(string) bool { return false })
+}
+
+// MergeWithout is [Merge] without the paths that drop is true for. A file that
+// has other names as well stays under those.
+func MergeWithout(ctx context.Context, segments []*Segment, drop func(path string) bool) (*Merged, error) {
 	m := &Merged{segments: segments, last: map[string]int32{}, names: map[int32][]string{}}
 	var linked []linkedName
 	err := m.walk(ctx, func(n int32, carrier int32, e *Entry) error {
+		if drop(e.Header.Name) {
+			return nil
+		}
 		m.last[e.Header.Name] = n
 		if KindOf(e) == KindLinked {
 			linked = append(linked, linkedName{carrier, n, e.Header.Name})

@@ -94,6 +94,27 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+func TestMergeWithout(t *testing.T) {
+	for _, c := range []struct{ have, want []string }{
+		{[]string{"boot/", "boot/a=1", "b=2"}, []string{"b=2"}},
+		{[]string{"boot/a=1*3", "b>boot/a", "c>boot/a"}, []string{"b=1*2", "c>b"}},
+		{[]string{"a=1*2", "boot/b>a"}, []string{"a=1"}},
+		{[]string{"boot/a=1*2", "boot/b>boot/a"}, nil},
+	} {
+		m, err := MergeWithout(t.Context(), []*Segment{segmentOf("", c.have...)}, func(path string) bool { return strings.HasPrefix(path, "boot") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		if err := m.Walk(t.Context(), func(e *Entry) error { got = append(got, lineOf(e)); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%q: got %q, want %q", c.have, got, c.want)
+		}
+	}
+}
+
 func TestMergeConflict(t *testing.T) {
 	_, err := Merge(t.Context(), []*Segment{segmentOf("x", "a/"), segmentOf("y", "a=1")})
 	if !errors.Is(err, ErrConflict) {

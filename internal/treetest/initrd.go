@@ -128,14 +128,17 @@ func write(tree map[string]Row, row Row) {
 	tree[name] = row
 }
 
-// WithoutBoot returns the tree without what is below boot, which is no part of
+// EmptyBoot returns the tree without what is below boot, which is no part of
 // an initrd.
-func WithoutBoot(tree map[string]Row) map[string]Row {
+func EmptyBoot(tree map[string]Row) map[string]Row {
 	rest := maps.Clone(tree)
-	for name := range tree {
-		if name == "boot" || strings.HasPrefix(name, "boot/") {
-			delete(rest, name)
-		}
-	}
+	maps.DeleteFunc(rest, func(name string, _ Row) bool { return strings.HasPrefix(name, "boot/") })
+	return rest
+}
+
+// WithoutBoot is EmptyBoot without the directory itself.
+func WithoutBoot(tree map[string]Row) map[string]Row {
+	rest := EmptyBoot(tree)
+	delete(rest, "boot")
 	return rest
 }

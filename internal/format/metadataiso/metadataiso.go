@@ -8,9 +8,11 @@
 package metadataiso
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -35,17 +37,14 @@ type File struct {
 
 // UserData returns the files that carry data to a guest: "config" for the
 // metadata package of LinuxKit, "user-data" and "meta-data" for whatever
-// follows cloud-init's NoCloud layout. The names are in the order that ISO
-// 9660 demands.
+// follows cloud-init's NoCloud layout, where the latter has to exist and may be
+// empty. The names are in the order that ISO 9660 demands.
 func UserData(data []byte) []File {
-	return []File{
-		{Name: "config", Data: data},
-		{Name: "meta-data", Data: []byte("instance-id: linuxkit\n")},
-		{Name: "user-data", Data: data},
-	}
+	return []File{{Name: "config", Data: data}, {Name: "meta-data"}, {Name: "user-data", Data: data}}
 }
 
 // Write writes an image that holds files, which the caller has sorted by name.
+// Content that several files have is there once.
 func Write(w io.Writer, files []File) error {
 	root, sectors, err := rootDirectory(files)
 	if err != nil {
@@ -60,12 +59,20 @@ func Write(w io.Writer, files []File) error {
 	if _, err := w.Write(head); err != nil {
 		return fmt.Errorf("writing the metadata image: %w", err)
 	}
-	for _, f := range files {
+	for i, f := range files {
+		if sameAs(files, i) < i {
+			continue
+		}
 		if err := writePadded(w, f.Data); err != nil {
 			return fmt.Errorf("writing %s to the metadata image: %w", f.Name, err)
 		}
 	}
 	return nil
+}
+
+// sameAs returns the first file with the content of file i.
+func sameAs(files []File, i int) int {
+	return slices.IndexFunc(files, func(f File) bool { return bytes.Equal(f.Data, files[i].Data) })
 }
 
 func writePadded(w io.Writer, data []byte) error {
@@ -83,12 +90,18 @@ func sectorsOf(data []byte) int { return (len(data) + sectorSize - 1) / sectorSi
 func rootDirectory(files []File) ([]byte, uint32, error) {
 	root := append(record("\x00", rootSector, sectorSize, true), record("\x01", rootSector, sectorSize, true)...)
 	next := uint32(dataSector)
+	starts := make([]uint32, len(files))
 	for i, f := range files {
 		if err := checkFile(files, i); err != nil {
 			return nil, 0, err
 		}
-		root = append(root, record(f.Name, next, uint32(len(f.Data)), false)...)
-		next += uint32(sectorsOf(f.Data))
+		if same := sameAs(files, i); same < i {
+			starts[i] = starts[same]
+		} else if len(f.Data) > 0 { // nothing is nowhere
+			starts[i] = next
+			next += uint32(sectorsOf(f.Data))
+		}
+		root = append(root, record(f.Name, starts[i], uint32(len(f.Data)), false)...)
 	}
 	if len(root) > sectorSize {
 		return nil, 0, fmt.Errorf("metadata image: %d files do not fit into one directory sector", len(files))

@@ -31,8 +31,11 @@ func TestWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := entries(t, image.Bytes())
-		if len(got) != 3 || got["config"] != data || got["user-data"] != data || got["meta-data"] == "" {
+		if meta, found := got["meta-data"]; len(got) != 3 || got["config"] != data || got["user-data"] != data || meta != "" || !found {
 			t.Errorf("%d bytes: root holds %d files: %.100q", len(data), len(got), got)
+		}
+		if want := (dataSector + (len(data)+sectorSize-1)/sectorSize) * sectorSize; image.Len() != want {
+			t.Errorf("%d bytes of data make an image of %d, want %d", len(data), image.Len(), want)
 		}
 		descriptor := image.Bytes()[primarySector*sectorSize:]
 		if sectors := int(descriptor[80]) | int(descriptor[81])<<8; sectors*sectorSize != image.Len() {
@@ -66,10 +69,16 @@ func TestForeignReader(t *testing.T) {
 	if err != nil {
 		t.Skip("xorriso (Debian package xorriso) is not installed")
 	}
+	for _, data := range []string{"", "hello"} {
+		checkForeign(t, xorriso, data)
+	}
+}
+
+func checkForeign(t *testing.T, xorriso, data string) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "data.iso")
 	var image bytes.Buffer
-	if err := Write(&image, UserData([]byte("hello"))); err != nil {
+	if err := Write(&image, UserData([]byte(data))); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, image.Bytes(), 0o644); err != nil {
@@ -79,8 +88,8 @@ func TestForeignReader(t *testing.T) {
 	if err != nil || !bytes.Contains(out, []byte("cidata")) {
 		t.Fatalf("xorriso: %v: %s", err, out)
 	}
-	for _, name := range []string{"config", "user-data"} {
-		if got, err := os.ReadFile(filepath.Join(dir, "out", name)); string(got) != "hello" {
+	for name, want := range map[string]string{"config": data, "user-data": data, "meta-data": ""} {
+		if got, err := os.ReadFile(filepath.Join(dir, "out", name)); err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}

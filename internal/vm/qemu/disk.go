@@ -138,11 +138,19 @@ func (d drive) createFile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, tool, "create", "-q", "-f", d.format, "--", d.path, fmt.Sprintf("%dM", d.create)).CombinedOutput()
+	out, err := exec.CommandContext(ctx, tool, "create", "-f", d.format, operand(d.path), fmt.Sprintf("%dM", d.create)).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("qemu-img: %w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil
+}
+
+// operand keeps a path from being taken for an option.
+func operand(path string) string {
+	if strings.HasPrefix(path, "-") {
+		return "./" + path
+	}
+	return path
 }
 
 func createSparse(path string, size int64) error {

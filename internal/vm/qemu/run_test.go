@@ -199,7 +199,7 @@ func TestDisks(t *testing.T) {
 	if err := b.run(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := b.read(".img"), "create -q -f qcow2 -- "+state+"disk.img 1024M"; got != want {
+	if got, want := b.read(".img"), "create -f qcow2 "+state+"disk.img 1024M"; got != want {
 		t.Errorf("qemu-img %s, want %s", got, want)
 	}
 	if fi, err := os.Stat(state + "disk1.img"); err != nil || fi.Size() != 3<<20 {
@@ -340,5 +340,13 @@ func TestVirtualizes(t *testing.T) {
 	}
 	if !virtualizes("aarch64", "/does/not/exist") {
 		t.Error("aarch64 has no such flag")
+	}
+}
+
+func TestOperand(t *testing.T) {
+	for path, want := range map[string]string{"-x": "./-x", "a/-x": "a/-x", "/x": "/x"} {
+		if got := operand(path); got != want {
+			t.Errorf("operand(%q) = %q, want %q", path, got, want)
+		}
 	}
 }
