@@ -18,7 +18,7 @@ const window = 1 << 20
 
 // archiveVersion is part of the keys of encoded segments. It changes when the
 // same entries are encoded in another way.
-const archiveVersion = 2
+const archiveVersion = 3
 
 // kindNeeded marks a directory in a list of paths that an archive supposes but
 // does not hold. The other kinds are those of [rootfs.Kind].
@@ -94,6 +94,9 @@ func encodeArchive(ctx context.Context, s *rootfs.Segment, c codec, w io.Writer)
 		return err
 	}
 	err = s.Walk(ctx, &tree, func(e *rootfs.Entry) error {
+		if belowBoot(e.Header.Name) {
+			return nil
+		}
 		for _, dir := range missingParents(&tree, e.Header.Name) {
 			if err := note(kindNeeded, dir); err != nil {
 				return err

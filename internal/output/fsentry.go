@@ -51,7 +51,11 @@ func fsEntry(e *rootfs.Entry) (fsimage.Entry, error) {
 
 // underBoot tells whether a path is that of the directory for boot files or
 // below it. Those files are beside the tree, not in it.
-func underBoot(name string) bool { return name == "boot" || strings.HasPrefix(name, "boot/") }
+func underBoot(name string) bool { return name == "boot" || belowBoot(name) }
+
+// belowBoot tells whether a path is below that directory, which itself is in
+// an initrd where an image has it.
+func belowBoot(name string) bool { return strings.HasPrefix(name, "boot/") }
 
 // bootDir is the directory itself.
 func bootDir() fsimage.Entry {

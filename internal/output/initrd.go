@@ -248,7 +248,13 @@ func (b *build) appendRest(ctx context.Context, out *pieces, tree *rootfs.Tree, 
 				progress.Infof(ctx, "%s", s.Title)
 			}
 			tree.Begin(s)
-			if err := s.Walk(ctx, tree, func(e *rootfs.Entry) error { return enc.over(tree, e) }); err != nil {
+			over := func(e *rootfs.Entry) error {
+				if belowBoot(e.Header.Name) {
+					return nil
+				}
+				return enc.over(tree, e)
+			}
+			if err := s.Walk(ctx, tree, over); err != nil {
 				return err
 			}
 		}
