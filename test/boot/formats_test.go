@@ -66,6 +66,8 @@ var cells = []cell{
 	{"raw-efi", "arm64", uefi, "disk", inMemory, "512", suffix("-efi.img"), nil},
 	{"rpi3", "arm64", uboot, "SD card", inMemory, "1024", sdCard, raspberryPi},
 	{"kernel+squashfs", "riscv64", direct, "disk", "squashfs", "256", suffix("", "--squashfs"), nil},
+	{"iso-efi", "riscv64", uefi, "disk", "iso9660", "512", suffix("-efi.iso"), nil},
+	{"raw-efi", "riscv64", uefi, "disk", inMemory, "512", suffix("-efi.img"), nil},
 }
 
 // booted is what the systems do: one container looks at the root, the next
