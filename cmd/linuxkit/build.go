@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/linuxkit/linuxkit/internal/bootloader"
 	"github.com/linuxkit/linuxkit/internal/output"
 	"github.com/linuxkit/linuxkit/internal/vm"
 )
@@ -86,7 +87,9 @@ func (o *buildOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.inputTar, "input-tar", "", "take from this earlier tar what would have to be pulled otherwise")
 	flags.BoolVar(&o.twice, "check", false, "build twice and fail if the results differ")
 	flags.StringVar(&o.size, "size", "", "size of disks, in MiB with M, in GiB with G or nothing behind the number (default that of the format, 1024M for most, or what the system needs)")
-	flags.StringVar(&o.loaders, "boot-loaders", "", "image of the boot loaders for formats that firmware boots, or @pkg:<directory> (default "+bootLoadersDir+" of the repository of the configuration, else "+bootLoaders+")")
+	flags.StringVar(&o.loaders, "boot-loaders", "", "image of the boot loaders for formats that have some, or @pkg:<directory> (default that of "+
+		string(bootloader.Firmware)+", for rpi3 of "+string(bootloader.RaspberryPi)+", in the repository of the configuration, else "+
+		bootLoaders[bootloader.Firmware]+" and "+bootLoaders[bootloader.RaspberryPi]+")")
 	_ = flags.MarkHidden("o")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(output.Names(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions(architectures, cobra.ShellCompDirectiveNoFileComp))

@@ -1,5 +1,5 @@
-// Package bootloader reads the boot loaders that images need out of the image
-// of tools/boot, the one of the architecture that is to boot.
+// Package bootloader reads the boot loaders that images need out of the images
+// of tools/boot and tools/rpi, those of the architecture that is to boot.
 //
 // It owns where the files are there and what firmware calls them. It does not
 // find the image, and installs nothing: the encoders below internal/format do.
@@ -10,18 +10,31 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/linuxkit/linuxkit/internal/layer"
 )
 
 // ErrMissing means that there is no such boot loader: the architecture has no
-// firmware that wants it, or the image is not that of tools/boot.
+// firmware that wants it, or the image is not that of the package which has it.
 var ErrMissing = errors.New("boot loader is missing")
+
+// Package is a package with boot loaders: its directory in the repository.
+type Package string
+
+// The packages.
+const (
+	// Firmware has what the firmware of PCs and servers starts.
+	Firmware Package = "tools/boot"
+	// RaspberryPi has the firmware of these boards and what that starts.
+	RaspberryPi Package = "tools/rpi"
+)
 
 // File is one of the files.
 type File string
 
-// The files. All but the first two exist for amd64 only.
+// The files. Those of [Firmware] but the first two exist for amd64 only, those
+// of [RaspberryPi] for arm64.
 const (
 	// SystemdBoot is the boot manager systemd-boot, an EFI program.
 	SystemdBoot File = "systemd-boot"
@@ -39,7 +52,14 @@ const (
 	GPTMBR File = "gptmbr.bin"
 	// Syslinux is the installer with the boot loader for FAT inside.
 	Syslinux File = "syslinux"
+	// UBoot is U-Boot for the Raspberry Pi 3.
+	UBoot File = "u-boot.bin"
+	// RaspiLicence says what may be done with the firmware of the Raspberry Pi.
+	RaspiLicence File = "LICENCE.broadcom"
 )
+
+// raspiFirmware is where the firmware of the Raspberry Pi is in the image.
+const raspiFirmware = "usr/lib/raspi-firmware/"
 
 // maxFile is more than any of them has.
 const maxFile = 8 << 20
@@ -76,21 +96,26 @@ func paths(arch string) map[string]File {
 		all["usr/lib/syslinux/mbr/gptmbr.bin"] = GPTMBR
 		all["usr/bin/syslinux"] = Syslinux
 	}
+	if arch == "arm64" {
+		all["usr/lib/u-boot/rpi_3/u-boot.bin"] = UBoot
+		all["usr/share/doc/raspi-firmware/copyright"] = RaspiLicence
+	}
 	return all
 }
 
 // Set is the boot loaders of one architecture.
 type Set struct {
-	arch  string
-	files map[File][]byte
+	arch     string
+	files    map[File][]byte
+	firmware map[string][]byte
 }
 
 // Load reads the files for an architecture, such as amd64, from the layers of
-// an image. Errors are those of [layer.Flatten].
+// images. Errors are those of [layer.Flatten].
 func Load(ctx context.Context, layers []layer.Blob, arch string) (*Set, error) {
 	wanted := paths(arch)
-	s := &Set{arch: arch, files: map[File][]byte{}}
-	keep := func(name string) bool { return wanted[name] != "" }
+	s := &Set{arch: arch, files: map[File][]byte{}, firmware: map[string][]byte{}}
+	keep := func(name string) bool { return wanted[name] != "" || strings.HasPrefix(name, raspiFirmware) }
 	err := layer.Flatten(ctx, layers, layer.Options{Keep: keep}, func(e *layer.Entry) error {
 		if e.Content == nil {
 			return nil
@@ -99,7 +124,11 @@ func Load(ctx context.Context, layers []layer.Blob, arch string) (*Set, error) {
 		if err == nil && len(data) > maxFile {
 			err = fmt.Errorf("%s has more than %d bytes", e.Header.Name, maxFile)
 		}
-		s.files[wanted[e.Header.Name]] = data
+		if rest, ok := strings.CutPrefix(e.Header.Name, raspiFirmware); ok {
+			s.firmware[rest] = data
+		} else {
+			s.files[wanted[e.Header.Name]] = data
+		}
 		return err
 	})
 	if err != nil {
@@ -115,4 +144,13 @@ func (s *Set) Get(f File) ([]byte, error) {
 		return nil, fmt.Errorf("find %s for %s: %w", f, s.arch, ErrMissing)
 	}
 	return data, nil
+}
+
+// RaspiFirmware returns the firmware of the Raspberry Pi: the content of files
+// by their path on the card. The error wraps [ErrMissing].
+func (s *Set) RaspiFirmware() (map[string][]byte, error) {
+	if len(s.firmware) == 0 {
+		return nil, fmt.Errorf("find the firmware of the Raspberry Pi for %s: %w", s.arch, ErrMissing)
+	}
+	return s.firmware, nil
 }

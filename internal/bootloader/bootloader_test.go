@@ -52,6 +52,26 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func TestRaspberryPi(t *testing.T) {
+	board := blob(t, map[string]string{
+		"usr/lib/raspi-firmware/start.elf": "start", "usr/lib/raspi-firmware/overlays/x.dtbo": "overlay",
+		"usr/lib/u-boot/rpi_3/u-boot.bin": "u-boot.bin", "usr/share/doc/raspi-firmware/copyright": "LICENCE.broadcom",
+	})
+	s, err := Load(context.Background(), []layer.Blob{blob(t, all), board}, "arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []File{UBoot, RaspiLicence} {
+		if data, err := s.Get(f); err != nil || string(data) != string(f) {
+			t.Errorf("%s is %q, %v", f, data, err)
+		}
+	}
+	firmware, err := s.RaspiFirmware()
+	if err != nil || len(firmware) != 2 || string(firmware["start.elf"]) != "start" || string(firmware["overlays/x.dtbo"]) != "overlay" {
+		t.Errorf("firmware %q, %v", firmware, err)
+	}
+}
+
 func TestMissing(t *testing.T) {
 	s, err := Load(context.Background(), []layer.Blob{blob(t, all)}, "riscv64")
 	if err != nil {
@@ -61,6 +81,9 @@ func TestMissing(t *testing.T) {
 		if _, err := s.Get(f); !errors.Is(err, ErrMissing) {
 			t.Errorf("%s: error %v", f, err)
 		}
+	}
+	if _, err := s.RaspiFirmware(); !errors.Is(err, ErrMissing) {
+		t.Errorf("firmware: error %v", err)
 	}
 }
 

@@ -19,6 +19,9 @@ import (
 // debianRelease is the release that packages are taken from.
 const debianRelease = "trixie"
 
+// components are those of the archive that a package must ask for.
+var components = []string{"contrib", "non-free", "non-free-firmware"}
+
 // keyrings are where Debian and its derivatives keep the archive's keys.
 var keyrings = []string{
 	"/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -29,8 +32,9 @@ var keyrings = []string{
 // configuration, sources or installed packages counts.
 type apt struct{ dir string }
 
-// newApt fetches and checks the package lists for some architectures.
-func newApt(ctx context.Context, arches []string) (*apt, error) {
+// newApt fetches and checks the package lists for some architectures, of the
+// component main and others.
+func newApt(ctx context.Context, arches, others []string) (*apt, error) {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return nil, fmt.Errorf("resolve Debian packages: this needs apt, on Debian or a system derived from it: %w", err)
 	}
@@ -39,7 +43,7 @@ func newApt(ctx context.Context, arches []string) (*apt, error) {
 		return nil, err
 	}
 	a := &apt{dir: dir}
-	if err := a.setUp(ctx, arches); err != nil {
+	if err := a.setUp(ctx, arches, others); err != nil {
 		a.Close()
 		return nil, err
 	}
@@ -48,8 +52,8 @@ func newApt(ctx context.Context, arches []string) (*apt, error) {
 
 func (a *apt) Close() error { return os.RemoveAll(a.dir) }
 
-func (a *apt) setUp(ctx context.Context, arches []string) error {
-	sources, err := aptSources(arches)
+func (a *apt) setUp(ctx context.Context, arches, others []string) error {
+	sources, err := aptSources(arches, others)
 	if err != nil {
 		return err
 	}
@@ -90,7 +94,7 @@ func (a *apt) config() string {
 	return b.String()
 }
 
-func aptSources(arches []string) (string, error) {
+func aptSources(arches, others []string) (string, error) {
 	main, err := mirror()
 	if err != nil {
 		return "", err
@@ -108,9 +112,10 @@ func aptSources(arches []string) (string, error) {
 		names[i] = debianArch(arch)
 	}
 	options := fmt.Sprintf("deb [arch=%s signed-by=%s]", strings.Join(names, ","), keyrings[i])
-	text := fmt.Sprintf("%s %s %s main\n", options, main, debianRelease)
+	wanted := strings.Join(append([]string{"main"}, others...), " ")
+	text := fmt.Sprintf("%s %s %s %s\n", options, main, debianRelease, wanted)
 	if security != "" {
-		text += fmt.Sprintf("%s %s %s-security main\n", options, security, debianRelease)
+		text += fmt.Sprintf("%s %s %s-security %s\n", options, security, debianRelease, wanted)
 	}
 	return text, nil
 }

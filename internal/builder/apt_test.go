@@ -15,7 +15,8 @@ import (
 )
 
 // signed makes an archive with an InRelease file that apt accepts, for a release
-// of two architectures, and points the package at its key.
+// of two architectures, and points the package at its key. Stanzas are by
+// architecture, with the component in front unless it is main.
 func signed(t *testing.T, a *archive, stanzas map[string][]string) {
 	t.Helper()
 	for _, program := range []string{"apt-get", "gpg"} {
@@ -23,10 +24,14 @@ func signed(t *testing.T, a *archive, stanzas map[string][]string) {
 			t.Skipf("%s is not installed", program)
 		}
 	}
-	release := "Origin: Debian\nSuite: stable\nCodename: " + debianRelease + "\nDate: Sat, 01 Jan 2022 00:00:00 UTC\nArchitectures: amd64 arm64\nComponents: main\nSHA256:\n"
-	for arch, list := range stanzas {
+	release := "Origin: Debian\nSuite: stable\nCodename: " + debianRelease + "\nDate: Sat, 01 Jan 2022 00:00:00 UTC\nArchitectures: amd64 arm64\nComponents: main non-free-firmware\nSHA256:\n"
+	for place, list := range stanzas {
 		text := []byte(strings.Join(list, "\n"))
-		name := "main/binary-" + arch + "/Packages"
+		component, arch, found := strings.Cut(place, "/")
+		if !found {
+			component, arch = "main", place
+		}
+		name := component + "/binary-" + arch + "/Packages"
 		a.files["/debian/dists/"+debianRelease+"/"+name] = text
 		sum := sha256.Sum256(text)
 		release += fmt.Sprintf(" %s %d %s\n", hex.EncodeToString(sum[:]), len(text), name)
@@ -81,6 +86,7 @@ func TestLock(t *testing.T) {
 			strings.Replace(stanza("linux-image-"+arch, arch, "Depends: linux-image-6.1-"+arch+" (= 1:2.0-1)\n"), "4096", "13", 1),
 			stanza("linux-image-6.1-"+arch, arch, "Depends: kmod, linux-base\n"),
 		}
+		stanzas["non-free-firmware/"+arch] = []string{stanza("firmware", "all", "")}
 	}
 	signed(t, a, stanzas)
 	r := Recipe{Dir: t.TempDir(), Layers: []Layer{
@@ -89,6 +95,7 @@ func TestLock(t *testing.T) {
 		{Kernel: &Kernel{Packages: map[string]string{"amd64": "linux-image-amd64", "arm64": "linux-image-arm64"}}},
 		{Files: &Files{"x"}},
 		{Debian: &Debian{Packages: []string{"base"}, Arches: []string{"amd64"}}},
+		{Debian: &Debian{Packages: []string{"firmware", "lib"}, Components: []string{"non-free-firmware"}}},
 	}}
 	if err := Lock(context.Background(), r, []string{"amd64", "arm64"}); err != nil {
 		t.Fatal(err)
@@ -97,7 +104,7 @@ func TestLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{"data lib tool", "data tool", "linux-image-6.1-arm64"} {
+	for i, want := range map[int]string{0: "data lib tool", 1: "data tool", 2: "linux-image-6.1-arm64", 5: "firmware lib"} {
 		req, _ := r.Layers[i].request("arm64")
 		got, err := lock.find(req, "arm64", r.Dir)
 		if err != nil {
@@ -122,9 +129,14 @@ func TestLock(t *testing.T) {
 	if data, err := os.ReadFile(filepath.Join(r.Dir, LockFile)); err != nil || bytes.Contains(data, []byte("127.0.0.1")) {
 		t.Errorf("the lock names the mirror: %s, %v", data, err)
 	}
-	r.Layers = []Layer{{Debian: &Debian{Packages: []string{"absent"}, Dependencies: no()}}}
-	if err := Lock(context.Background(), r, []string{"amd64"}); err == nil || !strings.Contains(err.Error(), "absent") {
-		t.Errorf("error %v, want one that names the package", err)
+	for _, name := range []string{"absent", "firmware"} {
+		r.Layers = []Layer{
+			{Debian: &Debian{Packages: []string{"firmware"}, Components: []string{"non-free-firmware"}}},
+			{Debian: &Debian{Packages: []string{name}, Dependencies: no()}},
+		}
+		if err := Lock(context.Background(), r, []string{"amd64"}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("error %v, want one that names the package %s", err, name)
+		}
 	}
 	r.Layers = []Layer{{Files: &Files{"x"}}}
 	if err := Lock(context.Background(), r, nil); err != nil {

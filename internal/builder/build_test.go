@@ -88,6 +88,7 @@ func TestBadRecipes(t *testing.T) {
 		"flag as package": {{Go: &Go{Path: "/a", Package: "-toolexec=x"}}},
 		"no packages":     {{Debian: &Debian{}}},
 		"bad package":     {{Debian: &Debian{Packages: []string{"-o=x"}}}},
+		"bad component":   {{Debian: &Debian{Packages: []string{"ab"}, Components: []string{"main restricted"}}}},
 		"bad pattern":     {{Debian: &Debian{Packages: []string{"ab"}, Exclude: []string{"["}}}},
 		"no lock":         {{Debian: &Debian{Packages: []string{"ab"}}}},
 		"kernel tar path": {{Kernel: &Kernel{Packages: map[string]string{"amd64": "ab"}, Tars: map[string][]string{"../x": nil}}}},

@@ -240,6 +240,7 @@ func TestLockFile(t *testing.T) {
 	l.put(request{names: []string{"tool"}}, "arm64", []lockedPackage{good})
 	l.put(request{names: []string{"tool"}}, "amd64", []lockedPackage{{Name: "zz", Size: 2, SHA256: good.SHA256, Path: "pool/z"}, good})
 	l.put(request{names: []string{"tool"}, kernel: true}, "amd64", []lockedPackage{good})
+	l.put(request{names: []string{"tool"}, components: []string{"contrib", "non-free"}}, "amd64", []lockedPackage{good})
 	text, err := l.encode()
 	if err != nil {
 		t.Fatal(err)
@@ -248,7 +249,7 @@ func TestLockFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text2, _ := again.encode(); !bytes.Equal(text, text2) || len(again.Sets) != 2 {
+	if text2, _ := again.encode(); !bytes.Equal(text, text2) || len(again.Sets) != 3 {
 		t.Errorf("read and written again: %s", text2)
 	}
 	if _, err := again.find(request{names: []string{"tool"}, dependencies: true}, "amd64", "d"); !errors.Is(err, ErrLock) || !strings.Contains(err.Error(), "linuxkit pkg lock d") {

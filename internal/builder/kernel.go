@@ -48,7 +48,7 @@ const (
 )
 
 // kernelRevision changes when the same packages give other files.
-const kernelRevision = 1
+const kernelRevision = 2
 
 // kernelLayer repackages Debian's kernel.
 func (j *job) kernelLayer(ctx context.Context, k *Kernel) (*stored, error) {

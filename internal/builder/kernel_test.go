@@ -75,11 +75,13 @@ func kernelRecipe(t *testing.T, image string) (Recipe, map[string]string) {
 		plain[name], files["usr/lib/modules/6.1/"+name+".ko.xz"] = module(t, fields...)
 	}
 	files["usr/lib/modules/6.1/modules.builtin"] = "kernel/fs/ext4/ext4.ko\n"
+	files["usr/lib/linux-image-6.1/vendor/board.dtb"] = "tree"
+	files["usr/lib/linux-image-6.1/other/board.dtb"] = "other tree"
 	files["usr/lib/modules/6.1/modules.order"] = "kernel/fs/overlay.ko\n"
 	k := &Kernel{
 		Packages: map[string]string{"amd64": "linux-image-x", "arm64": "linux-image-x"},
 		Tars: map[string][]string{
-			"small.tar":  {"virtio-net", "ext4", "absent?"},
+			"small.tar":  {"virtio-net", "ext4", "absent?", "vendor/*.dtb", "none/*.dtb?"},
 			"medium.tar": {"over*", "small.tar", "medium.tar"},
 		},
 	}
@@ -120,8 +122,8 @@ func TestKernel(t *testing.T) {
 		t.Errorf("config is %q", got)
 	}
 	all, order := readTar(t, []byte(fileText(t, files, "kernel.tar")))
-	if order[0] != "lib/" || order[1] != "lib/modules/" || order[2] != "lib/modules/6.1/" {
-		t.Errorf("kernel.tar starts with %v", order[:3])
+	if want := "boot/ boot/dtb/ boot/dtb/other/ boot/dtb/other/board.dtb boot/dtb/vendor/ boot/dtb/vendor/board.dtb lib/ lib/modules/ lib/modules/6.1/"; strings.Join(order[:9], " ") != want {
+		t.Errorf("kernel.tar starts with %v", order[:9])
 	}
 	if dep := fileText(t, all, "lib/modules/6.1/modules.dep"); !strings.Contains(dep, "kernel/net/virtio_net.ko.xz: kernel/net/failover.ko.xz\n") || strings.Count(dep, "\n") != 4 {
 		t.Errorf("modules.dep %q", dep)
@@ -129,6 +131,9 @@ func TestKernel(t *testing.T) {
 	small, _ := readTar(t, []byte(fileText(t, files, "small.tar")))
 	if dep := fileText(t, small, "lib/modules/6.1/modules.dep"); dep != "kernel/net/failover.ko:\nkernel/net/virtio_net.ko: kernel/net/failover.ko\n" {
 		t.Errorf("modules.dep of the small tar %q", dep)
+	}
+	if _, other := small["boot/dtb/other/board.dtb"]; other || fileText(t, small, "boot/dtb/vendor/board.dtb") != "tree" {
+		t.Error("the small tar has other device trees than it should")
 	}
 	if got := fileText(t, small, "lib/modules/6.1/kernel/net/virtio_net.ko"); got != plain["kernel/net/virtio_net"] {
 		t.Error("a module of the small tar is not the decompressed one")

@@ -19,12 +19,13 @@ import (
 
 const (
 	modulesDir     = "lib/modules/"
+	treesDir       = "boot/dtb/"
 	maxKernelImage = 512 << 20
 )
 
 // kernelSource is what Debian's packages of one kernel hold.
 type kernelSource struct {
-	tree           // lib/modules, with its final names
+	tree           // lib/modules and boot/dtb, with final names
 	version string // as uname -r says
 	image   *node  // boot/vmlinuz-*
 	config  *node  // boot/config-*
@@ -69,7 +70,8 @@ func (k *kernelSource) take(h *tar.Header, r io.Reader) error {
 	isBoot := path.Dir(name) == "boot"
 	isImage := isBoot && (strings.HasPrefix(base, "vmlinuz-") || strings.HasPrefix(base, "vmlinux-"))
 	isConfig := isBoot && strings.HasPrefix(base, "config-")
-	if !isModule && !isImage && !isConfig {
+	deviceTree := deviceTreeName(name)
+	if !isModule && !isImage && !isConfig && deviceTree == "" {
 		return nil
 	}
 	n := &node{typeflag: tar.TypeReg, mode: 0o644}
@@ -82,11 +84,25 @@ func (k *kernelSource) take(h *tar.Header, r io.Reader) error {
 		k.image = n
 	case isConfig:
 		k.config = n
+	case deviceTree != "":
+		k.add(deviceTree, n)
 	default:
 		k.version, _, _ = strings.Cut(strings.TrimPrefix(name, modulesDir), "/")
 		k.add(name, n)
 	}
 	return nil
+}
+
+// deviceTreeName returns where a device tree is in a tree of boot files, or
+// nothing if name is none: Debian's packages have them in a directory of the
+// version, and there of the vendor.
+func deviceTreeName(name string) string {
+	rest, ok := strings.CutPrefix(name, "lib/linux-image-")
+	_, file, nested := strings.Cut(rest, "/")
+	if !ok || !nested || path.Ext(file) != deviceTree {
+		return ""
+	}
+	return treesDir + file
 }
 
 // addTo adds the kernel and its configuration to the image.

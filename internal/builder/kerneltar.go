@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -12,8 +13,11 @@ import (
 	"github.com/linuxkit/linuxkit/internal/kmod"
 )
 
-// addTars adds kernel.tar with all modules as they are shipped, and the tars
-// with some of them.
+// deviceTree is how names of device trees end.
+const deviceTree = ".dtb"
+
+// addTars adds kernel.tar with all modules and device trees as they are
+// shipped, and the tars with some of them.
 func (k *kernelSource) addTars(ctx context.Context, t *tree, tars map[string][]string, mtime time.Time) error {
 	if err := k.addTar(ctx, t, kernelTarFile, k.all, mtime); err != nil {
 		return err
@@ -46,7 +50,7 @@ func (k *kernelSource) addTar(ctx context.Context, t *tree, name string, content
 	return nil
 }
 
-// all returns the modules as shipped with the files of depmod.
+// all returns modules and device trees as shipped with the files of depmod.
 func (k *kernelSource) all() (*tree, error) {
 	inner := &tree{entries: map[string]*node{}, spool: k.spool}
 	for name, n := range k.entries {
@@ -55,13 +59,25 @@ func (k *kernelSource) all() (*tree, error) {
 	return inner, k.addIndex(inner, k.modules)
 }
 
-// some returns a tree of some modules and those they need, decompressed.
+// some returns a tree of some modules and those they need, decompressed, and
+// of some device trees.
 func (k *kernelSource) some(name string, tars map[string][]string) (*tree, error) {
-	chosen, err := k.choose(expand(name, tars))
+	var modules, trees []string
+	for _, p := range expand(name, tars) {
+		if strings.HasSuffix(strings.TrimSuffix(p, "?"), deviceTree) {
+			trees = append(trees, p)
+		} else {
+			modules = append(modules, p)
+		}
+	}
+	chosen, err := k.choose(modules)
 	if err != nil {
 		return nil, err
 	}
 	inner := &tree{entries: map[string]*node{}, spool: k.spool}
+	if err := k.addDeviceTrees(inner, trees); err != nil {
+		return nil, err
+	}
 	for _, m := range chosen.Modules() {
 		name := k.dir() + m.Path
 		data, err := k.plainModule(name)
@@ -80,6 +96,24 @@ func (k *kernelSource) some(name string, tars map[string][]string) (*tree, error
 	}
 	inner.add(k.dir()+"modules.order", bytesFile(0o644, order(chosen)))
 	return inner, k.addIndex(inner, chosen)
+}
+
+// addDeviceTrees adds those that patterns name.
+func (k *kernelSource) addDeviceTrees(inner *tree, patterns []string) error {
+	for _, p := range patterns {
+		p, optional := strings.CutSuffix(p, "?")
+		found := false
+		for name, n := range k.entries {
+			if ok, _ := path.Match(treesDir+p, name); ok {
+				found = true
+				inner.add(name, n)
+			}
+		}
+		if !found && !optional {
+			return fmt.Errorf("%w: kernel %s has no device tree %s; say %q if it need not have it", ErrRecipe, k.version, p, p+"?")
+		}
+	}
+	return nil
 }
 
 func plainName(file string) string {

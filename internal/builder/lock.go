@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/linuxkit/linuxkit/internal/atomicfile"
 	"github.com/linuxkit/linuxkit/internal/progress"
@@ -52,11 +53,8 @@ func (r *Recipe) NeedsLock() bool {
 }
 
 func resolveAll(ctx context.Context, r Recipe, arches []string) (*lockFile, error) {
-	a, err := newApt(ctx, arches)
-	if err != nil {
-		return nil, err
-	}
-	defer a.Close()
+	apts := resolvers{arches: arches, byComponents: map[string]*apt{}}
+	defer apts.Close()
 	lock := &lockFile{Version: lockVersion, Release: debianRelease}
 	for _, l := range r.Layers {
 		for _, arch := range arches {
@@ -65,6 +63,10 @@ func resolveAll(ctx context.Context, r Recipe, arches []string) (*lockFile, erro
 				continue
 			}
 			progress.Debugf(ctx, "resolve %v for %s", req.names, arch)
+			a, err := apts.get(ctx, req.components)
+			if err != nil {
+				return nil, err
+			}
 			packages, err := a.resolve(ctx, req, arch)
 			if err != nil {
 				return nil, err
@@ -73,6 +75,31 @@ func resolveAll(ctx context.Context, r Recipe, arches []string) (*lockFile, erro
 		}
 	}
 	return lock, nil
+}
+
+// resolvers has one resolver for each choice of components, so that a layer
+// cannot get packages of components that only another one asks for.
+type resolvers struct {
+	arches       []string
+	byComponents map[string]*apt
+}
+
+func (r *resolvers) get(ctx context.Context, components []string) (*apt, error) {
+	key := strings.Join(components, " ")
+	if a := r.byComponents[key]; a != nil {
+		return a, nil
+	}
+	a, err := newApt(ctx, r.arches, components)
+	if err == nil {
+		r.byComponents[key] = a
+	}
+	return a, err
+}
+
+func (r *resolvers) Close() {
+	for _, a := range r.byComponents {
+		a.Close()
+	}
 }
 
 // request returns what a layer needs of the lock for an architecture, if anything.

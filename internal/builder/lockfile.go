@@ -35,6 +35,7 @@ type lockSet struct {
 	Request      []string                   `json:"request"`
 	Dependencies bool                       `json:"dependencies"`
 	Kernel       bool                       `json:"kernel,omitempty"`
+	Components   []string                   `json:"components,omitempty"`
 	Arches       map[string][]lockedPackage `json:"arches"`
 }
 
@@ -52,14 +53,16 @@ type lockedPackage struct {
 type request struct {
 	names        []string
 	dependencies bool
-	kernel       bool // names are kernel packages, resolved to what has the files
+	kernel       bool     // names are kernel packages, resolved to what has the files
+	components   []string // of the archive, besides main; sorted
 }
 
 func (d *Debian) request() request {
-	names := slices.Clone(d.Packages)
-	slices.Sort(names)
-	return request{names: slices.Compact(names), dependencies: d.WithDependencies()}
+	return request{names: sorted(d.Packages), dependencies: d.WithDependencies(), components: sorted(d.Components)}
 }
+
+// sorted returns the items in order, each once.
+func sorted(items []string) []string { return slices.Compact(slices.Sorted(slices.Values(items))) }
 
 func (d *Debian) validate() error {
 	if len(d.Packages) == 0 {
@@ -68,6 +71,11 @@ func (d *Debian) validate() error {
 	for _, name := range d.Packages {
 		if err := checkPackageName(name); err != nil {
 			return fmt.Errorf("debian: %w", err)
+		}
+	}
+	for _, name := range d.Components {
+		if !slices.Contains(components, name) {
+			return fmt.Errorf("debian: %q is not a component of the archive besides main; there are %s", name, strings.Join(components, ", "))
 		}
 	}
 	return validatePatterns(d.Exclude)
@@ -139,7 +147,7 @@ func (p *lockedPackage) validate() error {
 }
 
 func (s *lockSet) answers(r request) bool {
-	return s.Dependencies == r.dependencies && s.Kernel == r.kernel && slices.Equal(s.Request, r.names)
+	return s.Dependencies == r.dependencies && s.Kernel == r.kernel && slices.Equal(s.Request, r.names) && slices.Equal(s.Components, r.components)
 }
 
 // find returns the packages that answer r.
@@ -161,7 +169,7 @@ func (l *lockFile) put(r request, arch string, packages []lockedPackage) {
 			return
 		}
 	}
-	l.Sets = append(l.Sets, lockSet{r.names, r.dependencies, r.kernel, map[string][]lockedPackage{arch: packages}})
+	l.Sets = append(l.Sets, lockSet{r.names, r.dependencies, r.kernel, r.components, map[string][]lockedPackage{arch: packages}})
 }
 
 // encode writes the file as described at [lockFile].
@@ -186,6 +194,13 @@ func (s *lockSet) encode(b *bytes.Buffer) error {
 	fmt.Fprintf(b, "{\n      \"request\": %s,\n      \"dependencies\": %v,\n", names, s.Dependencies)
 	if s.Kernel {
 		b.WriteString("      \"kernel\": true,\n")
+	}
+	if len(s.Components) > 0 {
+		components, err := json.Marshal(s.Components)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "      \"components\": %s,\n", components)
 	}
 	b.WriteString("      \"arches\": {")
 	for i, arch := range sortedKeys(s.Arches) {

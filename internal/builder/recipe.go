@@ -77,6 +77,9 @@ type Debian struct {
 	Exclude []string `yaml:"exclude,omitempty" json:"exclude,omitempty"`
 	// Arches are the architectures whose images have the layer; none means all.
 	Arches []string `yaml:"arches,omitempty" json:"arches,omitempty"`
+	// Components are those of the archive besides main that the packages may
+	// come from, such as non-free-firmware.
+	Components []string `yaml:"components,omitempty" json:"components,omitempty"`
 }
 
 // isFor tells whether images for arch have the layer.
@@ -104,7 +107,8 @@ type Kernel struct {
 	// those they need. A module is a name or a pattern as of path.Match;
 	// built-in ones take no space; a final question mark allows that an
 	// architecture has none of that name. The name of another tar stands for
-	// its modules. The modules are stored decompressed.
+	// its modules. The modules are stored decompressed. A pattern that ends in
+	// .dtb stands for device trees, below boot/dtb.
 	Tars map[string][]string `yaml:"tars,omitempty" json:"tars,omitempty"`
 }
 

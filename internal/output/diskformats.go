@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 
+	"github.com/linuxkit/linuxkit/internal/bootloader"
 	"github.com/linuxkit/linuxkit/internal/format/disk"
 	"github.com/linuxkit/linuxkit/internal/format/qcow2"
 	"github.com/linuxkit/linuxkit/internal/format/vhd"
@@ -19,10 +20,10 @@ const (
 
 func init() {
 	bios := func(name, suffix string, files func(context.Context, *build, *fileSet) error) Format {
-		return Format{Name: name, suffixes: []string{suffix}, files: files, arches: biosArches, needsKernel: true, NeedsLoaders: true}
+		return Format{Name: name, suffixes: []string{suffix}, files: files, arches: biosArches, needsKernel: true, Loaders: bootloader.Firmware}
 	}
 	efi := func(name, suffix string, files func(context.Context, *build, *fileSet) error) Format {
-		return Format{Name: name, suffixes: []string{suffix}, files: files, arches: efiArches, needsKernel: true, NeedsLoaders: true}
+		return Format{Name: name, suffixes: []string{suffix}, files: files, arches: efiArches, needsKernel: true, Loaders: bootloader.Firmware}
 	}
 	register(
 		bios("raw-bios", "-bios.img", writeRawBIOS),

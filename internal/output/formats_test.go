@@ -43,6 +43,7 @@ var expected = map[string]struct {
 	"vmdk":              {[]string{".vmdk"}, checkBIOSDisk("vmdk", ".vmdk", 64)},
 	"ova":               {[]string{".ova"}, checkOVA},
 	"uki":               {[]string{".efi"}, checkUKI},
+	"rpi3":              {[]string{".tar"}, checkRPi3},
 }
 
 // TestFormats makes every format, twice without what the first left in the
@@ -58,6 +59,9 @@ func TestFormats(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			sys, opts := bootable(t)
+			if name == "rpi3" {
+				sys, opts = boardSystem(t, "console=ttyS0 quiet", "bcm2837-rpi-3-b.dtb")
+			}
 			prefix := write(t, name, sys, opts)
 			if got := listing(t, opts.Dir); !slices.Equal(got, withPrefix("x", want.suffixes)) {
 				t.Errorf("files %q", got)

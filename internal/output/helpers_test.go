@@ -89,9 +89,7 @@ func fromPackage(t *testing.T, name, pkg string) []byte {
 // which only booting would tell.
 func loaders(t *testing.T) *bootloader.Set {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for name, data := range map[string][]byte{
+	return loaderSet(t, "amd64", map[string][]byte{
 		"usr/lib/systemd/boot/efi/systemd-bootx64.efi": fromPackage(t, efiDir+"/systemd-bootx64.efi", "systemd-boot-efi"),
 		"usr/lib/systemd/boot/efi/linuxx64.efi.stub":   fromPackage(t, efiDir+"/linuxx64.efi.stub", "systemd-boot-efi"),
 		"usr/bin/syslinux":                             fromPackage(t, "/usr/bin/syslinux", "syslinux"),
@@ -99,7 +97,15 @@ func loaders(t *testing.T) *bootloader.Set {
 		"usr/lib/ISOLINUX/isolinux.bin":                bytes.Repeat([]byte("isolinux"), 5000),
 		"usr/lib/ISOLINUX/isohdpfx.bin":                bytes.Repeat([]byte{0x90}, 432),
 		"usr/lib/syslinux/modules/bios/ldlinux.c32":    []byte("ldlinux.c32"),
-	} {
+	})
+}
+
+// loaderSet are the boot loaders of an image with these files.
+func loaderSet(t *testing.T, arch string, files map[string][]byte) *bootloader.Set {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for name, data := range files {
 		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data))}); err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +118,7 @@ func loaders(t *testing.T) *bootloader.Set {
 	}
 	set, err := bootloader.Load(t.Context(), []layer.Blob{{Digest: "test", Open: func(context.Context) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(b.Bytes())), nil
-	}}}, "amd64")
+	}}}, arch)
 	if err != nil {
 		t.Fatal(err)
 	}

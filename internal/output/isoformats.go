@@ -23,7 +23,7 @@ const (
 func init() {
 	iso := func(name, suffix string, arches []string, plan func(context.Context, *build) (*isoPlan, error)) Format {
 		return Format{
-			Name: name, suffixes: []string{suffix}, arches: arches, needsKernel: true, NeedsLoaders: true,
+			Name: name, suffixes: []string{suffix}, arches: arches, needsKernel: true, Loaders: bootloader.Firmware,
 			files: func(ctx context.Context, b *build, out *fileSet) error {
 				p, err := plan(ctx, b)
 				if err != nil {

@@ -41,8 +41,8 @@ type Options struct {
 	// DiskSize is the size in bytes of disks; 0 is the usual one of the format,
 	// or more where the system needs it.
 	DiskSize int64
-	// Loaders are the boot loaders of the architecture. They must be set if
-	// one of the formats says that it needs them.
+	// Loaders are the boot loaders of the architecture. They must be set, with
+	// those of all their packages, if one of the formats says that it needs some.
 	Loaders *bootloader.Set
 }
 
@@ -51,8 +51,9 @@ type Format struct {
 	Name string
 	// Streamable formats can be written to a stream. They are built alone.
 	Streamable bool
-	// NeedsLoaders is set if the format contains a boot loader.
-	NeedsLoaders bool
+	// Loaders is the package with the boot loaders that the format contains;
+	// "" is none.
+	Loaders bootloader.Package
 	// arches are those that the format exists for; nil is all.
 	arches []string
 	// needsKernel is set if there is no such output of a system without kernel.
@@ -96,10 +97,6 @@ func Names() []string { return slices.Sorted(maps.Keys(formats)) }
 func Lookup(name string) (Format, error) {
 	if f, ok := formats[name]; ok {
 		return f, nil
-	}
-	if name == "rpi3" {
-		return Format{}, fmt.Errorf("%w %q: it would hold firmware of the Raspberry Pi that is not free to come with this program; "+
-			"build kernel+initrd and put its files beside the firmware of your board", ErrUnknownFormat, name)
 	}
 	return Format{}, fmt.Errorf("%w %q; known formats: %s", ErrUnknownFormat, name, strings.Join(Names(), " "))
 }

@@ -23,6 +23,9 @@ type cell struct {
 	// prepare makes what run takes of the files with a prefix; it returns the
 	// image and further flags.
 	prepare func(t *testing.T, prefix string) (image string, flags []string)
+	// emulate starts a machine that "linuxkit run" does not know; nil is one
+	// that it does.
+	emulate func(t *testing.T, image string) *machine
 }
 
 const (
@@ -30,37 +33,46 @@ const (
 	uefi     = "UEFI"
 	bios     = "BIOS"
 	direct   = "QEMU"
+	uboot    = "U-Boot"
 )
 
 // cells are the ways that are tested.
 var cells = []cell{
-	{"kernel+initrd", "amd64", direct, "", inMemory, "256", suffix("")},
-	{"tar-kernel-initrd", "amd64", direct, "", inMemory, "256", untarKernel},
-	{"kernel+squashfs", "amd64", direct, "disk", "squashfs", "128", suffix("", "--squashfs")},
-	{"kernel+erofs", "amd64", direct, "disk", "erofs", "128", suffix("", "--erofs")},
-	{"kernel+iso", "amd64", direct, "disk", "iso9660", "128", kernelISO},
-	{"iso-bios", "amd64", bios, "CD", "iso9660", "128", suffix(".iso")},
-	{"iso-efi", "amd64", uefi, "CD", "iso9660", "256", suffix("-efi.iso")},
-	{"iso-efi-initrd", "amd64", uefi, "CD", inMemory, "512", suffix("-efi-initrd.iso")},
-	{"iso", "amd64", bios, "CD", inMemory, "512", suffix(".iso")},
-	{"iso", "amd64", uefi, "CD", inMemory, "512", suffix(".iso")},
-	{"iso", "amd64", bios, "disk", inMemory, "512", asDisk(".iso")},
-	{"iso", "amd64", uefi, "disk", inMemory, "512", asDisk(".iso")},
-	{"raw-bios", "amd64", bios, "disk", inMemory, "512", suffix("-bios.img")},
-	{"raw-efi", "amd64", uefi, "disk", inMemory, "512", suffix("-efi.img")},
-	{"qcow2-bios", "amd64", bios, "disk", inMemory, "512", suffix(".qcow2")},
-	{"qcow2-efi", "amd64", uefi, "disk", inMemory, "512", suffix("-efi.qcow2")},
-	{"aws", "amd64", bios, "disk", inMemory, "512", suffix(".raw")},
-	{"gcp", "amd64", bios, "disk", inMemory, "512", unpackGCP},
-	{"vhd", "amd64", bios, "disk", inMemory, "512", suffix(".vhd")},
-	{"dynamic-vhd", "amd64", bios, "disk", inMemory, "512", suffix(".vhd")},
-	{"vmdk", "amd64", bios, "disk", inMemory, "512", convertVMDK},
-	{"ova", "amd64", bios, "disk", inMemory, "512", unpackOVA},
-	{"uki", "amd64", uefi, "disk", inMemory, "512", ukiDisk("BOOTX64.EFI")},
-	{"kernel+erofs", "arm64", direct, "disk", "erofs", "160", suffix("", "--erofs")},
-	{"iso-efi", "arm64", uefi, "disk", "iso9660", "512", suffix("-efi.iso")},
-	{"raw-efi", "arm64", uefi, "disk", inMemory, "512", suffix("-efi.img")},
-	{"kernel+squashfs", "riscv64", direct, "disk", "squashfs", "256", suffix("", "--squashfs")},
+	{"kernel+initrd", "amd64", direct, "", inMemory, "256", suffix(""), nil},
+	{"tar-kernel-initrd", "amd64", direct, "", inMemory, "256", untarKernel, nil},
+	{"kernel+squashfs", "amd64", direct, "disk", "squashfs", "128", suffix("", "--squashfs"), nil},
+	{"kernel+erofs", "amd64", direct, "disk", "erofs", "128", suffix("", "--erofs"), nil},
+	{"kernel+iso", "amd64", direct, "disk", "iso9660", "128", kernelISO, nil},
+	{"iso-bios", "amd64", bios, "CD", "iso9660", "128", suffix(".iso"), nil},
+	{"iso-efi", "amd64", uefi, "CD", "iso9660", "256", suffix("-efi.iso"), nil},
+	{"iso-efi-initrd", "amd64", uefi, "CD", inMemory, "512", suffix("-efi-initrd.iso"), nil},
+	{"iso", "amd64", bios, "CD", inMemory, "512", suffix(".iso"), nil},
+	{"iso", "amd64", uefi, "CD", inMemory, "512", suffix(".iso"), nil},
+	{"iso", "amd64", bios, "disk", inMemory, "512", asDisk(".iso"), nil},
+	{"iso", "amd64", uefi, "disk", inMemory, "512", asDisk(".iso"), nil},
+	{"raw-bios", "amd64", bios, "disk", inMemory, "512", suffix("-bios.img"), nil},
+	{"raw-efi", "amd64", uefi, "disk", inMemory, "512", suffix("-efi.img"), nil},
+	{"qcow2-bios", "amd64", bios, "disk", inMemory, "512", suffix(".qcow2"), nil},
+	{"qcow2-efi", "amd64", uefi, "disk", inMemory, "512", suffix("-efi.qcow2"), nil},
+	{"aws", "amd64", bios, "disk", inMemory, "512", suffix(".raw"), nil},
+	{"gcp", "amd64", bios, "disk", inMemory, "512", unpackGCP, nil},
+	{"vhd", "amd64", bios, "disk", inMemory, "512", suffix(".vhd"), nil},
+	{"dynamic-vhd", "amd64", bios, "disk", inMemory, "512", suffix(".vhd"), nil},
+	{"vmdk", "amd64", bios, "disk", inMemory, "512", convertVMDK, nil},
+	{"ova", "amd64", bios, "disk", inMemory, "512", unpackOVA, nil},
+	{"uki", "amd64", uefi, "disk", inMemory, "512", ukiDisk("BOOTX64.EFI"), nil},
+	{"kernel+squashfs", "arm64", direct, "disk", "squashfs", "160", suffix("", "--squashfs"), nil},
+	{"kernel+erofs", "arm64", direct, "disk", "erofs", "160", suffix("", "--erofs"), nil},
+	{"iso-efi", "arm64", uefi, "disk", "iso9660", "512", suffix("-efi.iso"), nil},
+	{"iso-efi-initrd", "arm64", uefi, "disk", inMemory, "512", suffix("-efi-initrd.iso"), nil},
+	{"iso", "arm64", uefi, "disk", inMemory, "512", suffix(".iso"), nil},
+	{"raw-efi", "arm64", uefi, "disk", inMemory, "512", suffix("-efi.img"), nil},
+	{"qcow2-efi", "arm64", uefi, "disk", inMemory, "512", suffix("-efi.qcow2"), nil},
+	{"uki", "arm64", uefi, "disk", inMemory, "512", ukiDisk("BOOTAA64.EFI"), nil},
+	{"rpi3", "arm64", uboot, "SD card", inMemory, "1024", sdCard, raspberryPi},
+	{"kernel+squashfs", "riscv64", direct, "disk", "squashfs", "256", suffix("", "--squashfs"), nil},
+	{"iso-efi", "riscv64", uefi, "disk", "iso9660", "512", suffix("-efi.iso"), nil},
+	{"raw-efi", "riscv64", uefi, "disk", inMemory, "512", suffix("-efi.img"), nil},
 }
 
 // booted is what the systems do: one container looks at the root, the next
@@ -83,18 +95,17 @@ const booted = `onboot:
 // docs/formats.md says so.
 func TestFormats(t *testing.T) {
 	t.Run("boot", func(t *testing.T) {
-		for _, c := range cells {
-			needEmulator(t, c.arch)
-		}
+		dir := t.TempDir() // lives longer than those of the cells
 		prefixes := map[string]string{}
 		for _, c := range cells {
-			key := c.arch + c.root + c.format
-			if prefixes[key] == "" {
-				for _, g := range buildGroup(t, c.arch, c.root) {
-					prefixes[c.arch+c.root+g.format] = g.prefix
-				}
-			}
 			t.Run(c.name(), func(t *testing.T) {
+				needEmulator(t, c.arch)
+				key := c.arch + c.root + c.format
+				if prefixes[key] == "" {
+					for _, g := range buildGroup(t, dir, c.arch, c.root) {
+						prefixes[c.arch+c.root+g.format] = g.prefix
+					}
+				}
 				t.Parallel()
 				c.boot(t, prefixes[key])
 			})
@@ -108,12 +119,7 @@ func TestFormats(t *testing.T) {
 func (c cell) name() string { return strings.Join([]string{c.format, c.arch, c.by, c.from}, "/") }
 
 func (c cell) boot(t *testing.T, prefix string) {
-	image, flags := c.prepare(t, prefix)
-	flags = append(flags, "--mem", c.memory, "--state", filepath.Join(t.TempDir(), "state"))
-	if c.by == uefi {
-		flags = append(flags, "--uefi")
-	}
-	m := start(t, c.arch, image, flags...)
+	m := c.start(t, prefix)
 	m.expect("ok: say booted", "ok: mount / ")
 	if err := m.end(); err != nil {
 		t.Errorf("power-off gives %v", err)
@@ -121,24 +127,45 @@ func (c cell) boot(t *testing.T, prefix string) {
 	m.sound()
 }
 
+func (c cell) start(t *testing.T, prefix string) *machine {
+	image, flags := c.prepare(t, prefix)
+	if c.emulate != nil {
+		return c.emulate(t, image)
+	}
+	flags = append(flags, "--mem", c.memory, "--state", filepath.Join(t.TempDir(), "state"))
+	if c.by == uefi {
+		flags = append(flags, "--uefi")
+	}
+	return start(t, c.arch, image, flags...)
+}
+
 // made is where the files of a format are.
 type made struct{ format, prefix string }
 
 // buildGroup builds all formats of an architecture with one kind of root.
-// Those that make the same file are built one after the other.
-func buildGroup(t *testing.T, arch, root string) []made {
+// Those that make the same file, or have a system of their own, are built one
+// after the other.
+func buildGroup(t *testing.T, dir, arch, root string) []made {
 	t.Helper()
 	probe, err := filepath.Abs("../pkg/probe")
 	if err != nil {
 		t.Fatal(err)
 	}
-	yml := filepath.Join(t.TempDir(), "booted.yml")
+	dir, err = os.MkdirTemp(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	yml := filepath.Join(dir, "booted.yml")
 	if err := os.WriteFile(yml, fmt.Appendf(nil, booted, probe, root), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	var all []made
-	for _, names := range apart(arch, root, []string{"dynamic-vhd", "iso-bios"}) {
-		prefix := buildWith(t, arch, []string{"--format", strings.Join(names, ",")}, "testdata/formats.yml", yml)
+	for i, names := range apart(arch, root, []string{"dynamic-vhd", "iso-bios", "rpi3"}) {
+		files := []string{"testdata/formats.yml", yml}
+		if names[0] == "rpi3" {
+			files = append(files, "testdata/rpi3.yml")
+		}
+		prefix := buildIn(t, filepath.Join(dir, fmt.Sprint(i)), arch, []string{"--format", strings.Join(names, ",")}, files...)
 		for _, name := range names {
 			all = append(all, made{name, prefix})
 		}
@@ -278,4 +305,30 @@ func ukiDisk(name string) func(*testing.T, string) (string, []string) {
 		command(t, "mcopy", "-i", disk, prefix+".efi", "::EFI/BOOT/"+name)
 		return disk, nil
 	}
+}
+
+// sdCard unpacks the files for a Raspberry Pi and makes the card from them; it
+// returns the directory of both.
+func sdCard(t *testing.T, prefix string) (string, []string) {
+	dir := t.TempDir()
+	card := filepath.Join(dir, "card.img")
+	command(t, "tar", "-x", "-C", dir, "-f", prefix+".tar")
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command(t, "truncate", "-s", "128M", card)
+	command(t, "sh", "-c", "echo 2048,,c,* | sfdisk -q "+card)
+	at := card + "@@1M"
+	command(t, "mformat", "-i", at, "-F", "-h", "16", "-s", "63", "-H", "2048", "-T", fmt.Sprint(127<<11), "::")
+	command(t, "mcopy", append([]string{"-s", "-i", at}, append(files, "::")...)...)
+	return dir, nil
+}
+
+// raspberryPi starts the board as its firmware would, which cannot be
+// emulated: with U-Boot and a device tree from the card in its memory.
+func raspberryPi(t *testing.T, dir string) *machine {
+	return startCommand(t, exec.Command(emulators["arm64"], "-M", "raspi3b", "-display", "none", "-monitor", "none", "-no-reboot",
+		"-kernel", filepath.Join(dir, "u-boot.bin"), "-dtb", filepath.Join(dir, "bcm2837-rpi-3-b.dtb"),
+		"-drive", "if=sd,format=raw,file="+filepath.Join(dir, "card.img"), "-serial", "null", "-serial", "stdio"))
 }

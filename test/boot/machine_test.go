@@ -63,7 +63,15 @@ func build(t *testing.T, arch string, files ...string) string {
 // buildWith is build with further flags.
 func buildWith(t *testing.T, arch string, flags []string, files ...string) string {
 	t.Helper()
-	dir := t.TempDir()
+	return buildIn(t, t.TempDir(), arch, flags, files...)
+}
+
+// buildIn is buildWith for a directory, which is made.
+func buildIn(t *testing.T, dir, arch string, flags []string, files ...string) string {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	args := append([]string{"build", "--no-sbom", "--arch", arch, "--dir", dir, "--name", "system"}, slices.Concat(flags, files)...)
 	cmd := exec.CommandContext(t.Context(), tool, args...)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -85,8 +93,13 @@ type machine struct {
 func start(t *testing.T, arch, prefix string, flags ...string) *machine {
 	t.Helper()
 	args := append([]string{"run", "qemu", "--arch", qemuArch(arch), "--mem", "512"}, flags...)
-	m := &machine{t: t, console: &console{}, ended: make(chan struct{})}
-	m.cmd = exec.Command(tool, append(args, prefix)...)
+	return startCommand(t, exec.Command(tool, append(args, prefix)...))
+}
+
+// startCommand starts what a program emulates, whose output is the console.
+func startCommand(t *testing.T, cmd *exec.Cmd) *machine {
+	t.Helper()
+	m := &machine{t: t, cmd: cmd, console: &console{}, ended: make(chan struct{})}
 	m.cmd.Stdout, m.cmd.Stderr = m.console, m.console
 	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -41,8 +41,11 @@ func (p *setup) machineArg() string {
 }
 
 func (p *setup) firmwareArgs() []string {
-	if p.firmware.code == "" {
+	switch {
+	case p.firmware.code == "":
 		return nil
+	case p.firmware.program:
+		return []string{"-kernel", p.firmware.code}
 	}
 	args := []string{"-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + escape(p.firmware.code)}
 	if p.firmware.vars != "" {

@@ -97,6 +97,11 @@ func TestArgs(t *testing.T) {
 			want: []string{"-drive if=pflash,unit=0,format=raw,readonly=on,file=c,,d -drive if=pflash,unit=1,format=raw,file=v"},
 		},
 		{
+			name: "firmware that is a program", config: Config{Arch: "riscv64", Image: vm.Image{Boot: vm.BootDisk, Path: "d", Prefix: "d"}}, accel: "tcg",
+			edit: func(p *setup) { p.firmware = firmware{code: "u-boot.bin", program: true} },
+			want: []string{"-kernel u-boot.bin "}, absent: []string{"pflash"},
+		},
+		{
 			name: "usb and devices", config: Config{Arch: "x86_64", Image: kernelImage, USB: true, Devices: []string{"usb-host,vendorid=1", "x"}}, accel: "tcg",
 			want: []string{"-usb -device usb-host,vendorid=1 -device x"},
 		},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/linuxkit/linuxkit/internal/atomicfile"
@@ -22,6 +23,9 @@ type firmware struct {
 	vars string // template of the variables; empty: none
 	size int64  // the flash has to be this large; 0: as the file
 	pkg  string // of Debian
+	// program is set if it is no flash, but started by the machine's own
+	// firmware as a kernel would be.
+	program bool
 }
 
 const armFlash = 64 << 20
@@ -38,12 +42,22 @@ var (
 		{code: "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd", size: armFlash},
 	}
 	riscvFirmware = []firmware{
-		{code: "/usr/share/qemu-efi-riscv64/RISCV_VIRT_CODE.fd", vars: "/usr/share/qemu-efi-riscv64/RISCV_VIRT_VARS.fd", pkg: "qemu-efi-riscv64"},
+		{code: "/usr/share/qemu-efi-riscv64/RISCV_VIRT_CODE.fd", vars: "/usr/share/qemu-efi-riscv64/RISCV_VIRT_VARS.fd", pkg: "qemu-efi-riscv64, or u-boot-qemu before Debian 13"},
+		// U-Boot has what of UEFI a boot takes, and keeps no variables.
+		{code: "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin", program: true},
 	}
 )
 
 // findFirmware resolves what c asks for. The zero firmware means none.
 func (c Config) findFirmware() (firmware, error) {
+	f, err := c.lookForFirmware()
+	if err == nil && f.program && c.Image.Root() != "" {
+		err = fmt.Errorf("UEFI on %s: U-Boot (%s) takes the place of the kernel, so it starts disks and CDs only; leave out --uefi", c.Arch, f.code)
+	}
+	return f, err
+}
+
+func (c Config) lookForFirmware() (firmware, error) {
 	places := machines[c.Arch].firmware
 	switch {
 	case !c.UEFI && c.Firmware == "":
@@ -66,7 +80,10 @@ func givenFirmware(code string, places []firmware) (firmware, error) {
 	if _, err := os.Stat(code); err != nil {
 		return firmware{}, fmt.Errorf("UEFI firmware: %w", err)
 	}
-	f := firmware{code: code}
+	f := firmware{code: code, program: isUBoot(code) && slices.ContainsFunc(places, func(p firmware) bool { return p.program })}
+	if f.program {
+		return f, nil
+	}
 	vars := filepath.Join(filepath.Dir(code), strings.Replace(filepath.Base(code), "CODE", "VARS", 1))
 	if vars != code && isFile(vars) {
 		f.vars = vars
@@ -75,6 +92,12 @@ func givenFirmware(code string, places []firmware) (firmware, error) {
 		f.size = places[0].size
 	}
 	return f, nil
+}
+
+// isUBoot goes by the name, which is that of U-Boot's own build.
+func isUBoot(code string) bool {
+	name := filepath.Base(code)
+	return strings.HasPrefix(name, "u-boot") || strings.HasPrefix(name, "uboot")
 }
 
 func isFile(path string) bool {

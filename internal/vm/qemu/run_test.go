@@ -307,6 +307,25 @@ func TestFirmware(t *testing.T) {
 	}
 }
 
+func TestUBoot(t *testing.T) {
+	code := filepath.Join(t.TempDir(), "u-boot.bin")
+	if err := os.WriteFile(code, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Arch: "riscv64", UEFI: true, Firmware: code, Image: vm.Image{Boot: vm.BootDisk, Path: "d", Prefix: "d"}}
+	if f, err := c.findFirmware(); err != nil || !f.program || f.code != code {
+		t.Errorf("U-Boot is %+v, %v", f, err)
+	}
+	c.Arch = "aarch64"
+	if f, err := c.findFirmware(); err != nil || f.program {
+		t.Errorf("U-Boot as flash is %+v, %v", f, err)
+	}
+	c.Arch, c.Image.Boot = "riscv64", vm.BootKernel
+	if _, err := c.findFirmware(); err == nil || !strings.Contains(err.Error(), "leave out --uefi") {
+		t.Errorf("U-Boot and a kernel: %v", err)
+	}
+}
+
 func TestSmallFirmwareIsPadded(t *testing.T) {
 	s, err := vm.OpenState(t.TempDir())
 	if err != nil {
