@@ -1,10 +1,9 @@
 package erofs
 
 import (
+	"context"
 	"encoding/binary"
 	"hash/crc32"
-
-	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 )
 
 // Features without which a kernel cannot read an image.
@@ -26,7 +25,7 @@ const (
 )
 
 // writeEnd writes the directories, the links and the superblock.
-func (z *Writer) writeEnd() error {
+func (z *Writer) writeEnd(ctx context.Context) error {
 	dirs := z.layOut(z.tree.Root, nil)
 	for _, n := range dirs[1:] {
 		if err := z.placeDir(n); err != nil {
@@ -46,7 +45,7 @@ func (z *Writer) writeEnd() error {
 	if err := z.writeRoot(super); err != nil {
 		return err
 	}
-	size, err := fsimage.Finish(z.w, z.pos, z.high, blockSize)
+	size, err := z.sink.Finish(ctx, z.pos, blockSize)
 	z.size = size
 	return err
 }
@@ -102,8 +101,7 @@ func (z *Writer) writeNames(n *node) error {
 		return err
 	}
 	at := int64(n.Inode.Data.nid)*slotSize + inodeSize + int64(xattrSize(n.Inode.Xattrs))
-	_, err = z.w.WriteAt(tail, at)
-	return err
+	return z.sink.Write(tail, at)
 }
 
 // writeNameBlocks returns what goes beside the inode.
@@ -130,8 +128,7 @@ func (z *Writer) patchLinks(i *inode) error {
 		return nil
 	}
 	i.Data.patched = true
-	_, err := z.w.WriteAt(le{}.u32(i.Links), int64(i.Data.nid)*slotSize+linksOffset)
-	return err
+	return z.sink.Write(le{}.u32(i.Links), int64(i.Data.nid)*slotSize+linksOffset)
 }
 
 // writeRoot completes the first block.

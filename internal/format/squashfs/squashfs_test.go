@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 	"github.com/linuxkit/linuxkit/internal/format/fsimage/fsimagetest"
 )
 
@@ -30,7 +31,14 @@ func variant(o Options) func(io.WriterAt, int) fsimagetest.Writer {
 	return func(w io.WriterAt, workers int) fsimagetest.Writer {
 		o := o
 		o.Time, o.Workers = fsimagetest.Time, workers
-		return NewWriter(w, o)
+		return format(w, o).NewWriter(0)
+	}
+}
+
+func format(w fsimage.Target, o Options) fsimagetest.Format {
+	return fsimagetest.Format{
+		Packer: func(data, table io.Writer) fsimage.Packer { return NewPacker(data, table, o) },
+		Writer: func() fsimagetest.ImageWriter { return NewWriter(w, o) },
 	}
 }
 
@@ -61,7 +69,7 @@ func TestOptions(t *testing.T) {
 		{Level: 23}, {Level: -1}, {Compression: Gzip, Level: 10},
 	} {
 		w := NewWriter(nil, o)
-		if err := w.Close(); err == nil {
+		if err := w.Close(t.Context()); err == nil {
 			t.Errorf("%+v is taken", o)
 		}
 	}

@@ -1,6 +1,7 @@
 package squashfs
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/bits"
@@ -59,7 +60,7 @@ const (
 	flagNoXattrs   = 1 << 9
 )
 
-func (z *Writer) writeTables() error {
+func (z *Writer) writeTables(ctx context.Context) error {
 	c, err := z.opts.compressor()
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func (z *Writer) writeTables() error {
 	if err := z.writeLookups(c, m, &s); err != nil {
 		return err
 	}
-	return z.finish(m, &s)
+	return z.finish(ctx, m, &s)
 }
 
 // writeTable writes the blocks of the table and returns where they begin.
@@ -157,20 +158,17 @@ func collectRefs(n *node, refs []uint64) {
 
 // finish writes the superblock and makes the image as long as a page of
 // memory can map.
-func (z *Writer) finish(m *metadata, s *super) error {
+func (z *Writer) finish(ctx context.Context, m *metadata, s *super) error {
 	s.size = uint64(z.pos)
 	if s.xattrs == noTable {
 		s.flags |= flagNoXattrs
 	}
-	size, err := fsimage.Finish(z.w, z.pos, z.high, 4096)
-	if err != nil {
+	if err := z.sink.Write(z.superblock(m, s), 0); err != nil {
 		return err
 	}
-	if _, err := z.w.WriteAt(z.superblock(m, s), 0); err != nil {
-		return err
-	}
+	size, err := z.sink.Finish(ctx, z.pos, 4096)
 	z.size = size
-	return nil
+	return err
 }
 
 func (z *Writer) superblock(m *metadata, s *super) []byte {
