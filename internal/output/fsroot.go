@@ -24,14 +24,8 @@ type rootFS struct {
 	drivers []string
 	// compression returns the best one that the kernel can read.
 	compression func(ctx context.Context, b *build) (string, error)
-	packer      func(data, table io.Writer, compression string) fsimage.Packer
-	create      func(f *os.File, compression string) fsWriter
-}
-
-// fsWriter is an encoder of squashfs or EROFS.
-type fsWriter interface {
-	Add(ctx context.Context, e fsimage.Entry, p *fsimage.Packed) error
-	Close(ctx context.Context) error
+	packer      func(data, table io.Writer, compression string) *fsimage.Packer
+	create      func(f *os.File, compression string) *fsimage.Writer
 }
 
 var (
@@ -41,10 +35,10 @@ var (
 			zstd, err := b.kernelOption(ctx, "SQUASHFS_ZSTD")
 			return choose(zstd == "y", string(squashfs.Zstd), string(squashfs.Gzip)), err
 		},
-		packer: func(data, table io.Writer, compression string) fsimage.Packer {
+		packer: func(data, table io.Writer, compression string) *fsimage.Packer {
 			return squashfs.NewPacker(data, table, squashfsOptions(compression))
 		},
-		create: func(f *os.File, compression string) fsWriter {
+		create: func(f *os.File, compression string) *fsimage.Writer {
 			return squashfs.NewWriter(f, squashfsOptions(compression))
 		},
 	}
@@ -54,10 +48,10 @@ var (
 			zip, err := b.kernelOption(ctx, "EROFS_FS_ZIP")
 			return choose(zip == "y" || zip == unknown, string(erofs.LZ4), string(erofs.None)), err
 		},
-		packer: func(data, table io.Writer, compression string) fsimage.Packer {
+		packer: func(data, table io.Writer, compression string) *fsimage.Packer {
 			return erofs.NewPacker(data, table, erofsOptions(compression))
 		},
-		create: func(f *os.File, compression string) fsWriter {
+		create: func(f *os.File, compression string) *fsimage.Writer {
 			return erofs.NewWriter(f, erofsOptions(compression))
 		},
 	}
@@ -101,7 +95,7 @@ func (b *build) writeKernelRoot(ctx context.Context, fs rootFS, out *fileSet) er
 	}
 	p := packing{
 		key:    fs.name + "/" + fs.version + "/" + compression,
-		packer: func(data, table io.Writer) fsimage.Packer { return fs.packer(data, table, compression) },
+		packer: func(data, table io.Writer) *fsimage.Packer { return fs.packer(data, table, compression) },
 	}
 	return out.write(fs.suffix, func(f *os.File) error { return b.encodeRoot(ctx, p, fs.create(f, compression)) })
 }
@@ -122,7 +116,7 @@ func (b *build) writeRootInitrd(ctx context.Context, kind string, drivers []stri
 }
 
 // encodeRoot writes the tree without what boots it, and closes w.
-func (b *build) encodeRoot(ctx context.Context, p packing, w fsWriter) (err error) {
+func (b *build) encodeRoot(ctx context.Context, p packing, w *fsimage.Writer) (err error) {
 	defer closeWith(func() error { return w.Close(ctx) }, &err)
 	tree, err := b.packTree(ctx, p)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 type packing struct {
 	// key says all that decides how content is packed.
 	key    string
-	packer func(data, table io.Writer) fsimage.Packer
+	packer func(data, table io.Writer) *fsimage.Packer
 }
 
 // packedTree is the tree with all content in packs: one for each segment that
@@ -98,7 +98,7 @@ func (b *build) packSegment(ctx context.Context, s *rootfs.Segment, p packing) (
 }
 
 // packEntries lists the entries of a segment and packs their content.
-func packEntries(ctx context.Context, s *rootfs.Segment, list io.Writer, p fsimage.Packer) (err error) {
+func packEntries(ctx context.Context, s *rootfs.Segment, list io.Writer, p *fsimage.Packer) (err error) {
 	defer closeWith(p.Close, &err)
 	l := fsimage.NewRecordWriter(list)
 	var tree rootfs.Tree
@@ -115,7 +115,7 @@ func packEntries(ctx context.Context, s *rootfs.Segment, list io.Writer, p fsima
 	return l.Flush()
 }
 
-func addContent(ctx context.Context, p fsimage.Packer, e *rootfs.Entry) error {
+func addContent(ctx context.Context, p *fsimage.Packer, e *rootfs.Entry) error {
 	if err := p.Add(ctx, e.Header.Size, e.Content); err != nil {
 		return fmt.Errorf("pack %s: %w", e.Header.Name, err)
 	}
@@ -124,17 +124,15 @@ func addContent(ctx context.Context, p fsimage.Packer, e *rootfs.Entry) error {
 
 // packRest packs what is in no pack yet of the content that counts.
 func (b *build) packRest(ctx context.Context, t *packedTree, p packing) (*packedSegment, error) {
-	files, err := fillTemps(2, func(w []io.Writer) error { return t.packRest(ctx, p.packer(w[1], w[0])) })
+	table, err := b.temp(func(*os.File) error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range files {
-		b.keep(f)
-	}
-	return &packedSegment{table: files[0], data: files[1]}, nil
+	data, err := b.temp(func(data *os.File) error { return t.packRest(ctx, p.packer(data, table)) })
+	return &packedSegment{table: table, data: data}, err
 }
 
-func (t *packedTree) packRest(ctx context.Context, p fsimage.Packer) (err error) {
+func (t *packedTree) packRest(ctx context.Context, p *fsimage.Packer) (err error) {
 	defer closeWith(p.Close, &err)
 	t.rewind()
 	return t.tree.Walk(ctx, func(e *rootfs.Entry) error {

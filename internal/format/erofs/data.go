@@ -22,10 +22,10 @@ type known struct {
 
 // place finds the content of a file in the image, or copies it there, and
 // writes the inode.
-func (z *Writer) place(ctx context.Context, i *inode, p *fsimage.Packed) error {
+func (z *writer) place(ctx context.Context, i *inode, p *fsimage.Packed) error {
 	f := &file{inode: i}
-	if p == nil && i.Size > 0 {
-		return fmt.Errorf("%w: there is no content", ErrSize)
+	if err := fsimage.CheckPacked(i.Size, p); err != nil {
+		return err
 	}
 	if p != nil {
 		s, err := parseStored(p.Record)
@@ -48,7 +48,7 @@ func (z *Writer) place(ctx context.Context, i *inode, p *fsimage.Packed) error {
 }
 
 // placeBlocks gives all extents but those of zeros their place in the image.
-func (z *Writer) placeBlocks(ctx context.Context, f *file, p *fsimage.Packed) error {
+func (z *writer) placeBlocks(ctx context.Context, f *file, p *fsimage.Packed) error {
 	key := known{f.sum, z.needsBlock(f)}
 	var last []byte
 	if key.tail {
@@ -75,7 +75,7 @@ func (z *Writer) placeBlocks(ctx context.Context, f *file, p *fsimage.Packed) er
 
 // copyBlocks copies the blocks of a file, of which the last may be one that the
 // pack does not have.
-func (z *Writer) copyBlocks(ctx context.Context, f *file, p *fsimage.Packed, at uint32, last []byte) error {
+func (z *writer) copyBlocks(ctx context.Context, f *file, p *fsimage.Packed, at uint32, last []byte) error {
 	packed := int64(f.blocks) * blockSize
 	if last != nil {
 		packed -= blockSize
@@ -90,7 +90,7 @@ func (z *Writer) copyBlocks(ctx context.Context, f *file, p *fsimage.Packed, at 
 }
 
 // needsBlock tells whether the tail cannot be beside the inode.
-func (z *Writer) needsBlock(f *file) bool {
+func (z *writer) needsBlock(f *file) bool {
 	beside := inodeSize+xattrSize(f.inode.Xattrs)+len(f.tail.data) <= blockSize
 	return f.tail.plain && (z.opts.Compression == None && f.holes || f.flat() && !beside)
 }
@@ -106,7 +106,7 @@ func (f *file) settleTail() []byte {
 
 // placeZeros writes the blocks that all compressed segments of zeros have in
 // common before their first use.
-func (z *Writer) placeZeros(f *file) error {
+func (z *writer) placeZeros(f *file) error {
 	if z.zeroAt == 0 {
 		s, err := z.opts.zeroSegment()
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 func TestSuite(t *testing.T) {
 	s := fsimagetest.Suite{
 		Type: "erofs", Precision: time.Nanosecond, System: true, Usual: "lz4", Judge: judge,
-		Variants: map[string]func(io.WriterAt, int) fsimagetest.Writer{
+		Variants: map[string]func(io.WriterAt, int) fsimagetest.Format{
 			"lz4":      variant(Options{}),
 			"lz4 4k":   variant(Options{ClusterSize: 4 << 10, Level: 3}),
 			"lz4 256k": variant(Options{ClusterSize: 256 << 10, Level: 12}),
@@ -32,18 +32,18 @@ func TestSuite(t *testing.T) {
 	t.Run("memory of zstd", s.Memory)
 }
 
-func variant(o Options) func(io.WriterAt, int) fsimagetest.Writer {
-	return func(w io.WriterAt, workers int) fsimagetest.Writer {
+func variant(o Options) func(io.WriterAt, int) fsimagetest.Format {
+	return func(w io.WriterAt, workers int) fsimagetest.Format {
 		o := o
 		o.Time, o.Workers = fsimagetest.Time, workers
-		return format(w, o).NewWriter(0)
+		return encoder(w, o)
 	}
 }
 
-func format(w fsimage.Target, o Options) fsimagetest.Format {
+func encoder(w fsimage.Target, o Options) fsimagetest.Format {
 	return fsimagetest.Format{
-		Packer: func(data, table io.Writer) fsimage.Packer { return NewPacker(data, table, o) },
-		Writer: func() fsimagetest.ImageWriter { return NewWriter(w, o) },
+		Packer: func(data, table io.Writer) *fsimage.Packer { return NewPacker(data, table, o) },
+		Writer: func() *fsimage.Writer { return NewWriter(w, o) },
 	}
 }
 

@@ -23,7 +23,7 @@ func (o *Options) algorithm() uint8 {
 }
 
 // writeCompressed writes a file with an index of its extents.
-func (z *Writer) writeCompressed(f *file) error {
+func (z *writer) writeCompressed(f *file) error {
 	blocks, extents := uint32(0), f.extents
 	for _, e := range extents {
 		blocks += uint32(e.blocks)

@@ -16,14 +16,14 @@ const (
 // inodeHead is the inode with its attributes. Size is that of the content,
 // and place means what the layout makes of it. Of files, links are counted
 // when all names are known.
-func (z *Writer) inodeHead(i *inode, layout uint16, size uint64, place, links uint32) le {
+func (z *writer) inodeHead(i *inode, layout uint16, size uint64, place, links uint32) le {
 	z.inodes++
 	b := le{}.u16(layout<<1 | 1).u16(xattrCount(i.Xattrs)).u16(uint16(i.Mode)).u16(0).u64(size).u32(place).u32(z.inodes)
 	b = b.u32(i.UID).u32(i.GID).u64(uint64(i.ModTime.Unix())).u32(uint32(i.ModTime.Nanosecond())).u32(links)
 	return appendXattrs(append(b, make([]byte, inodeSize-len(b))...), i.Xattrs)
 }
 
-func (z *Writer) writeSymlink(i *inode) error {
+func (z *writer) writeSymlink(i *inode) error {
 	target := []byte(i.Linkname)
 	if inodeSize+xattrSize(i.Xattrs)+len(target) <= blockSize {
 		return z.addInode(i, append(z.inodeHead(i, layoutInline, uint64(len(target)), 0, 1), target...), len(target))
@@ -36,7 +36,7 @@ func (z *Writer) writeSymlink(i *inode) error {
 }
 
 // writeRegular writes the inode of a file whose content has its place.
-func (z *Writer) writeRegular(f *file) error {
+func (z *writer) writeRegular(f *file) error {
 	switch {
 	case f.holes && z.opts.Compression == None:
 		return z.writeChunks(f)
@@ -50,7 +50,7 @@ func (z *Writer) writeRegular(f *file) error {
 	return z.writeCompressed(f)
 }
 
-func (z *Writer) writeFlat(f *file) error {
+func (z *writer) writeFlat(f *file) error {
 	at, layout := uint32(0), uint16(layoutPlain)
 	if len(f.extents) > 0 {
 		at = f.extents[0].at
@@ -66,7 +66,7 @@ func (z *Writer) writeFlat(f *file) error {
 const hole = 0xffffffff
 
 // writeHole writes a file of nothing but zeros.
-func (z *Writer) writeHole(i *inode) error {
+func (z *writer) writeHole(i *inode) error {
 	const chunkBits = 19 // 2 GiB, what kernels of 32 bits can count
 	z.features |= featureChunks
 	b := z.inodeHead(i, layoutChunks, uint64(i.Size), chunkBits, 1)
@@ -77,7 +77,7 @@ func (z *Writer) writeHole(i *inode) error {
 }
 
 // writeChunks writes a file of segments that are there or not.
-func (z *Writer) writeChunks(f *file) error {
+func (z *writer) writeChunks(f *file) error {
 	const chunkBits = 4 // segments of 64 KiB
 	z.features |= featureChunks
 	b := z.inodeHead(f.inode, layoutChunks, uint64(f.inode.Size), chunkBits, 1)

@@ -10,12 +10,11 @@ import (
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 )
 
-// packer is the [fsimage.Packer] of the format.
+// packer makes packs of the format.
 type packer struct {
 	opts    Options
 	pipe    *fsimage.Pipeline[*job]
 	buffers *fsimage.Buffers
-	err     error // of NewPacker or an earlier Add
 
 	// What the committing side knows.
 	data  io.Writer
@@ -37,30 +36,18 @@ type job struct {
 
 // NewPacker returns a packer that writes to data and table. All that is in
 // data are whole blocks; what goes beside an inode is in its record.
-func NewPacker(data, table io.Writer, opts Options) fsimage.Packer {
+func NewPacker(data, table io.Writer, opts Options) *fsimage.Packer {
 	p := &packer{opts: opts, data: data, table: fsimage.NewRecordWriter(table)}
-	if p.err = p.opts.complete(); p.err != nil {
-		return p
+	if err := p.opts.complete(); err != nil {
+		return fsimage.NewPacker(format, err, nil, nil)
 	}
 	p.buffers = fsimage.NewBuffers(p.opts.segmentSize(), p.opts.Workers)
 	p.pipe = fsimage.NewPipeline(p.opts.Workers, p.startWorker, p.commit)
-	return p
-}
-
-func (p *packer) Add(ctx context.Context, size int64, r io.Reader) error {
-	if p.err == nil {
-		if err := p.add(ctx, size, fsimage.NewContent(r, size)); err != nil {
-			p.err = fmt.Errorf("erofs: pack a file of %d bytes: %w", size, err)
-		}
-	}
-	return p.err
+	return fsimage.NewPacker(format, nil, p.add, p.end)
 }
 
 // add hands in a file segment by segment.
 func (p *packer) add(ctx context.Context, size int64, c *fsimage.Content) error {
-	if size == 0 {
-		return c.Fill(nil)
-	}
 	f, sum := &stored{size: size}, sha256.New()
 	for c.Left() > 0 {
 		if err := ctx.Err(); err != nil {
@@ -162,16 +149,9 @@ func (p *packer) zeroExtents() ([]extent, error) {
 	return p.zeros, err
 }
 
-func (p *packer) Close() error {
-	if p.pipe == nil {
-		return p.err
+func (p *packer) end() error {
+	if err := p.pipe.Close(); err != nil {
+		return err
 	}
-	err := p.pipe.Close()
-	if err == nil {
-		err = p.table.Flush()
-	}
-	if p.err == nil && err != nil {
-		p.err = fmt.Errorf("erofs: pack files: %w", err)
-	}
-	return p.err
+	return p.table.Flush()
 }

@@ -10,34 +10,22 @@ import (
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 )
 
-// packer is the [fsimage.Packer] of the format: content stays as it is.
+// packer makes packs of the format: content stays as it is.
 type packer struct {
 	data  io.Writer
 	pos   int64
 	table *fsimage.RecordWriter
 	buf   []byte
-	err   error
 }
 
 // NewPacker returns a packer that writes to data and table. Content that is
 // worth sharing begins where an image can share it.
-func NewPacker(data, table io.Writer) fsimage.Packer {
-	return &packer{data: data, table: fsimage.NewRecordWriter(table), buf: make([]byte, 256<<10)}
-}
-
-func (p *packer) Add(ctx context.Context, size int64, r io.Reader) error {
-	if p.err == nil {
-		if err := p.add(ctx, size, fsimage.NewContent(r, size)); err != nil {
-			p.err = fmt.Errorf("iso9660: pack a file of %d bytes: %w", size, err)
-		}
-	}
-	return p.err
+func NewPacker(data, table io.Writer) *fsimage.Packer {
+	p := &packer{data: data, table: fsimage.NewRecordWriter(table), buf: make([]byte, 256<<10)}
+	return fsimage.NewPacker("iso9660", nil, p.add, p.table.Flush)
 }
 
 func (p *packer) add(ctx context.Context, size int64, c *fsimage.Content) error {
-	if size == 0 {
-		return c.Fill(nil)
-	}
 	align := int64(Sector)
 	if size >= worthSharing {
 		align *= contentAlign
@@ -65,13 +53,6 @@ func (p *packer) write(b []byte) error {
 	n, err := p.data.Write(b)
 	p.pos += int64(n)
 	return err
-}
-
-func (p *packer) Close() error {
-	if p.err == nil {
-		p.err = p.table.Flush()
-	}
-	return p.err
 }
 
 // Content is where the content of a file is, from its first byte on.

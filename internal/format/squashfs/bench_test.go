@@ -32,7 +32,7 @@ func benchTree(b *testing.B, root string, opts Options) {
 		b.Fatal(err)
 	}
 	defer f.Close()
-	w := format(f, opts).NewWriter(0)
+	w := encoder(f, opts).NewWriter(0)
 	total := int64(0)
 	err = fsimagetest.Walk(root, func(e Entry, r io.Reader) error {
 		total += e.Size

@@ -30,12 +30,9 @@ type fragmentEntry struct {
 }
 
 // place finds the content of a file in the image, or copies it there.
-func (z *Writer) place(ctx context.Context, size int64, p *fsimage.Packed) (*content, error) {
-	if size == 0 && p == nil {
-		return &content{fragment: noFragment}, nil
-	}
-	if p == nil {
-		return nil, fmt.Errorf("%w: there is no content", ErrSize)
+func (z *writer) place(ctx context.Context, size int64, p *fsimage.Packed) (*content, error) {
+	if err := fsimage.CheckPacked(size, p); err != nil || p == nil {
+		return &content{fragment: noFragment}, err
 	}
 	s, err := parseStored(p.Record)
 	if err != nil {
@@ -52,7 +49,7 @@ func (z *Writer) place(ctx context.Context, size int64, p *fsimage.Packed) (*con
 	return c, err
 }
 
-func (z *Writer) copy(ctx context.Context, p *fsimage.Pack, s *stored) (*content, error) {
+func (z *writer) copy(ctx context.Context, p *fsimage.Pack, s *stored) (*content, error) {
 	c := &content{sizes: s.sizes, sparse: s.sparse, fragment: noFragment, offset: s.place.offset}
 	if s.place.block != nil {
 		var err error
@@ -65,7 +62,7 @@ func (z *Writer) copy(ctx context.Context, p *fsimage.Pack, s *stored) (*content
 
 // fragment returns the number of a block of small files, which it copies when
 // it sees the first one of them.
-func (z *Writer) fragment(ctx context.Context, p *fsimage.Pack, f *fragment) (uint32, error) {
+func (z *writer) fragment(ctx context.Context, p *fsimage.Pack, f *fragment) (uint32, error) {
 	key := packedBlock{p, f.start}
 	n, ok := z.fragments[key]
 	if ok {
@@ -78,14 +75,14 @@ func (z *Writer) fragment(ctx context.Context, p *fsimage.Pack, f *fragment) (ui
 }
 
 // append copies bytes of a pack to the end of the image so far.
-func (z *Writer) append(ctx context.Context, p *fsimage.Pack, from, length int64) error {
+func (z *writer) append(ctx context.Context, p *fsimage.Pack, from, length int64) error {
 	at := z.pos
 	z.pos += length
 	return z.sink.Copy(ctx, p, from, length, at)
 }
 
 // write writes to the end of the image so far.
-func (z *Writer) write(b []byte) error {
+func (z *writer) write(b []byte) error {
 	at := z.pos
 	z.pos += int64(len(b))
 	return z.sink.Write(b, at)

@@ -10,12 +10,11 @@ import (
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 )
 
-// packer is the [fsimage.Packer] of the format.
+// packer makes packs of the format.
 type packer struct {
 	opts    Options
 	pipe    *fsimage.Pipeline[*job]
 	buffers *fsimage.Buffers
-	err     error // of NewPacker or an earlier Add
 
 	// What the caller's side knows.
 	open  []byte // small files that are not yet a block
@@ -58,30 +57,18 @@ const rawBit = 1 << 24
 // NewPacker returns a packer that writes to data and table. A file of a block
 // and more is a row of blocks there, without those of zeros; smaller ones
 // share blocks, none of which goes beyond the pack.
-func NewPacker(data, table io.Writer, opts Options) fsimage.Packer {
+func NewPacker(data, table io.Writer, opts Options) *fsimage.Packer {
 	p := &packer{opts: opts, small: map[digest]place{}, data: data, table: fsimage.NewRecordWriter(table)}
-	if p.err = p.opts.complete(); p.err != nil {
-		return p
+	if err := p.opts.complete(); err != nil {
+		return fsimage.NewPacker(format, err, nil, nil)
 	}
 	p.buffers = fsimage.NewBuffers(p.opts.BlockSize, p.opts.Workers)
 	p.pipe = fsimage.NewPipeline(p.opts.Workers, p.startWorker, p.commit)
-	return p
-}
-
-func (p *packer) Add(ctx context.Context, size int64, r io.Reader) error {
-	if p.err == nil {
-		if err := p.add(ctx, size, fsimage.NewContent(r, size)); err != nil {
-			p.err = fmt.Errorf("squashfs: pack a file of %d bytes: %w", size, err)
-		}
-	}
-	return p.err
+	return fsimage.NewPacker(format, nil, p.add, p.end)
 }
 
 func (p *packer) add(ctx context.Context, size int64, r *fsimage.Content) error {
-	switch {
-	case size == 0:
-		return r.Fill(nil)
-	case size < int64(p.opts.BlockSize):
+	if size < int64(p.opts.BlockSize) {
 		return p.addSmall(ctx, size, r)
 	}
 	return p.addLarge(ctx, size, r)
@@ -222,17 +209,10 @@ func (p *packer) writeRecords() error {
 	return nil
 }
 
-func (p *packer) Close() error {
-	if p.pipe == nil {
-		return p.err
+func (p *packer) end() error {
+	p.flush() // its error is that of the pipeline
+	if err := p.pipe.Close(); err != nil {
+		return err
 	}
-	p.flush()
-	err := p.pipe.Close()
-	if err == nil {
-		err = p.table.Flush()
-	}
-	if p.err == nil && err != nil {
-		p.err = fmt.Errorf("squashfs: pack files: %w", err)
-	}
-	return p.err
+	return p.table.Flush()
 }

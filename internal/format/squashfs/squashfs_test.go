@@ -16,7 +16,7 @@ import (
 func TestSuite(t *testing.T) {
 	s := fsimagetest.Suite{
 		Type: "squashfs", Precision: time.Second, Usual: "zstd", Judge: judge,
-		Variants: map[string]func(io.WriterAt, int) fsimagetest.Writer{
+		Variants: map[string]func(io.WriterAt, int) fsimagetest.Format{
 			"zstd":         variant(Options{}),
 			"zstd fast":    variant(Options{Level: 1, BlockSize: 4 << 10}),
 			"zstd best":    variant(Options{Level: 19, BlockSize: 1 << 20}),
@@ -27,18 +27,18 @@ func TestSuite(t *testing.T) {
 	s.Run(t)
 }
 
-func variant(o Options) func(io.WriterAt, int) fsimagetest.Writer {
-	return func(w io.WriterAt, workers int) fsimagetest.Writer {
+func variant(o Options) func(io.WriterAt, int) fsimagetest.Format {
+	return func(w io.WriterAt, workers int) fsimagetest.Format {
 		o := o
 		o.Time, o.Workers = fsimagetest.Time, workers
-		return format(w, o).NewWriter(0)
+		return encoder(w, o)
 	}
 }
 
-func format(w fsimage.Target, o Options) fsimagetest.Format {
+func encoder(w fsimage.Target, o Options) fsimagetest.Format {
 	return fsimagetest.Format{
-		Packer: func(data, table io.Writer) fsimage.Packer { return NewPacker(data, table, o) },
-		Writer: func() fsimagetest.ImageWriter { return NewWriter(w, o) },
+		Packer: func(data, table io.Writer) *fsimage.Packer { return NewPacker(data, table, o) },
+		Writer: func() *fsimage.Writer { return NewWriter(w, o) },
 	}
 }
 

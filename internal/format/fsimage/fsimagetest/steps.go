@@ -11,15 +11,8 @@ import (
 
 // Format is an encoder of images whose content is packed first.
 type Format struct {
-	Packer func(data, table io.Writer) fsimage.Packer
-	Writer func() ImageWriter
-}
-
-// ImageWriter makes an image of packed content.
-type ImageWriter interface {
-	Add(ctx context.Context, e fsimage.Entry, p *fsimage.Packed) error
-	Close(ctx context.Context) error
-	Size() int64
+	Packer func(data, table io.Writer) *fsimage.Packer
+	Writer func() *fsimage.Writer
 }
 
 // NewWriter returns a writer that packs all content, in packs of so many files
@@ -28,7 +21,7 @@ func (f Format) NewWriter(files int) Writer { return &steps{f: f, w: f.Writer(),
 
 type steps struct {
 	f     Format
-	w     ImageWriter
+	w     *fsimage.Writer
 	most  int
 	packs []*onePack
 	all   []packedEntry
@@ -36,7 +29,7 @@ type steps struct {
 }
 
 type onePack struct {
-	packer      fsimage.Packer
+	packer      *fsimage.Packer
 	data, table *os.File
 	pack        *fsimage.Pack
 	files       int
