@@ -2,7 +2,6 @@ package erofs
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 )
@@ -28,12 +27,9 @@ func (z *writer) place(ctx context.Context, i *inode, p *fsimage.Packed) error {
 		return err
 	}
 	if p != nil {
-		s, err := parseStored(p.Record)
+		s, err := parseStored(p.Record, i.Size)
 		if err != nil {
 			return err
-		}
-		if s.size != i.Size {
-			return fmt.Errorf("%w: the content has %d bytes, not %d", ErrSize, s.size, i.Size)
 		}
 		f.stored = *s
 	}

@@ -18,7 +18,7 @@ var examples = []*stored{
 
 func TestStored(t *testing.T) {
 	for _, want := range examples {
-		got, err := parseStored(want.record())
+		got, err := parseStored(want.record(), want.size)
 		all := []cmp.Option{cmp.AllowUnexported(stored{}, extent{}, tail{}), cmpopts.EquateEmpty()}
 		if diff := cmp.Diff(want, got, all...); err != nil || diff != "" {
 			t.Errorf("%v, (-want +got):\n%s", err, diff)
@@ -26,8 +26,11 @@ func TestStored(t *testing.T) {
 	}
 	long := *examples[0]
 	long.size++
-	if _, err := parseStored(long.record()); !errors.Is(err, fsimage.ErrRecord) {
+	if _, err := parseStored(long.record(), long.size); !errors.Is(err, fsimage.ErrRecord) {
 		t.Errorf("extents that are not all of the file: %v", err)
+	}
+	if _, err := parseStored(long.record(), long.size+1); !errors.Is(err, ErrSize) {
+		t.Errorf("a file of another size: %v", err)
 	}
 }
 
@@ -36,14 +39,15 @@ func FuzzStored(f *testing.F) {
 		f.Add(s.record())
 	}
 	f.Fuzz(func(t *testing.T, record []byte) {
-		if len(record) > 0 && record[0] > 127 {
+		size := fsimage.NewFields(record).Size()
+		if size > 1<<20 {
 			return // a large file may have many extents, which take time
 		}
-		s, err := parseStored(record)
+		s, err := parseStored(record, size)
 		if err != nil {
 			return
 		}
-		if _, err := parseStored(s.record()); err != nil {
+		if _, err := parseStored(s.record(), size); err != nil {
 			t.Errorf("%+v: %v", s, err)
 		}
 	})

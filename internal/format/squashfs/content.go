@@ -2,7 +2,6 @@ package squashfs
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 )
@@ -34,12 +33,9 @@ func (z *writer) place(ctx context.Context, size int64, p *fsimage.Packed) (*con
 	if err := fsimage.CheckPacked(size, p); err != nil || p == nil {
 		return &content{fragment: noFragment}, err
 	}
-	s, err := parseStored(p.Record)
+	s, err := parseStored(p.Record, size)
 	if err != nil {
 		return nil, err
-	}
-	if s.size != size {
-		return nil, fmt.Errorf("%w: the content has %d bytes, not %d", ErrSize, s.size, size)
 	}
 	if c := z.known[s.sum]; c != nil {
 		return c, nil

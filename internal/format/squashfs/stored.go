@@ -35,9 +35,13 @@ func (s *stored) record() []byte {
 	return b
 }
 
-func parseStored(record []byte) (*stored, error) {
+// parseStored reads the record of a file of so many bytes.
+func parseStored(record []byte, size int64) (*stored, error) {
 	f := fsimage.NewFields(record)
 	s := &stored{size: f.Size()}
+	if s.size != size {
+		return nil, fmt.Errorf("%w: the content has %d bytes, not %d", ErrSize, s.size, size)
+	}
 	if n := copy(s.sum[:], f.Bytes()); n != len(s.sum) {
 		return nil, fmt.Errorf("%w: a checksum of %d bytes", fsimage.ErrRecord, n)
 	}
