@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -57,8 +58,8 @@ func parseListed(record []byte) (*rootfs.Entry, error) {
 func packed(e *rootfs.Entry) bool { return e.Header.Typeflag == tar.TypeReg && e.Header.Size > 0 }
 
 // walkList calls emit with the entries of a list. Their content is a [packRef].
-func walkList(ctx context.Context, list io.ReaderAt, emit rootfs.Emit, content func() (*fsimage.Packed, error)) error {
-	r := fsimage.NewRecordReader(io.NewSectionReader(list, 0, 1<<62))
+func walkList(ctx context.Context, list io.ReaderAt, pack *fsimage.Pack, emit rootfs.Emit) error {
+	r := fsimage.NewRecordReader(io.NewSectionReader(list, 0, math.MaxInt64))
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -70,21 +71,25 @@ func walkList(ctx context.Context, list io.ReaderAt, emit rootfs.Emit, content f
 		if err != nil {
 			return err
 		}
-		e, err := parseListed(record)
-		if err != nil {
-			return err
-		}
-		if packed(e) {
-			c, err := content()
-			if err != nil {
-				return fmt.Errorf("find the content of %s: %w", e.Header.Name, err)
-			}
-			e.Content = packRef{c}
-		}
-		if err := emit(e); err != nil {
+		if err := emitListed(record, pack, emit); err != nil {
 			return err
 		}
 	}
+}
+
+func emitListed(record []byte, pack *fsimage.Pack, emit rootfs.Emit) error {
+	e, err := parseListed(record)
+	if err != nil {
+		return err
+	}
+	if packed(e) {
+		c, err := pack.Next()
+		if err != nil {
+			return fmt.Errorf("find the content of %s: %w", e.Header.Name, err)
+		}
+		e.Content = packRef{c}
+	}
+	return emit(e)
 }
 
 // packRef takes the place of content that is in a pack.

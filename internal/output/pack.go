@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
@@ -23,59 +24,45 @@ type packing struct {
 // a build packs what changed, and nothing in an image depends on what the cache
 // had.
 type packedTree struct {
-	tree  *rootfs.Merged
-	parts []*packedSegment
-	rest  *packedSegment
+	tree *rootfs.Merged
+	rest *packedSegment
 }
 
 // packedSegment is the content of a segment, packed, and the list of its
 // entries.
 type packedSegment struct {
 	list, table, data *os.File
-	pack              *fsimage.Pack
 }
 
-// rewind makes the records come from the beginning again.
-func (s *packedSegment) rewind() {
-	s.pack = fsimage.NewPack(s.data, io.NewSectionReader(s.table, 0, 1<<62))
+// open returns the pack from its beginning.
+func (s *packedSegment) open() *fsimage.Pack {
+	return fsimage.NewPack(s.data, io.NewSectionReader(s.table, 0, math.MaxInt64))
+}
+
+// walk emits the entries of the segment with [packRef] as their content.
+func (s *packedSegment) walk(ctx context.Context, _ *rootfs.Tree, emit rootfs.Emit) error {
+	return walkList(ctx, s.list, s.open(), emit)
 }
 
 // packTree packs what is not packed yet.
 func (b *build) packTree(ctx context.Context, p packing) (*packedTree, error) {
-	t := &packedTree{}
 	var segments []*rootfs.Segment
 	for _, s := range b.Segments {
-		if s.Key == "" {
-			segments = append(segments, s)
-			continue
+		if s.Key != "" {
+			part, err := b.packSegment(ctx, s, p)
+			if err != nil {
+				return nil, err
+			}
+			s = s.From(part.walk)
 		}
-		part, err := b.packSegment(ctx, s, p)
-		if err != nil {
-			return nil, err
-		}
-		t.parts = append(t.parts, part)
-		segments = append(segments, s.From(func(ctx context.Context, _ *rootfs.Tree, emit rootfs.Emit) error {
-			return walkList(ctx, part.list, emit, part.next)
-		}))
+		segments = append(segments, s)
 	}
-	var err error
-	t.rewind()
-	if t.tree, err = rootfs.Merge(ctx, segments); err != nil {
+	tree, err := rootfs.Merge(ctx, segments)
+	if err != nil {
 		return nil, err
 	}
-	t.rest, err = b.packRest(ctx, t, p)
-	return t, err
-}
-
-func (s *packedSegment) next() (*fsimage.Packed, error) { return s.pack.Next() }
-
-func (t *packedTree) rewind() {
-	for _, s := range t.parts {
-		s.rewind()
-	}
-	if t.rest != nil {
-		t.rest.rewind()
-	}
+	rest, err := b.packRest(ctx, tree, p)
+	return &packedTree{tree, rest}, err
 }
 
 // packSegment returns the pack of a segment, out of the cache if it is there.
@@ -123,19 +110,18 @@ func addContent(ctx context.Context, p *fsimage.Packer, e *rootfs.Entry) error {
 }
 
 // packRest packs what is in no pack yet of the content that counts.
-func (b *build) packRest(ctx context.Context, t *packedTree, p packing) (*packedSegment, error) {
+func (b *build) packRest(ctx context.Context, tree *rootfs.Merged, p packing) (*packedSegment, error) {
 	table, err := b.temp(func(*os.File) error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	data, err := b.temp(func(data *os.File) error { return t.packRest(ctx, p.packer(data, table)) })
+	data, err := b.temp(func(data *os.File) error { return packUnpacked(ctx, tree, p.packer(data, table)) })
 	return &packedSegment{table: table, data: data}, err
 }
 
-func (t *packedTree) packRest(ctx context.Context, p *fsimage.Packer) (err error) {
+func packUnpacked(ctx context.Context, tree *rootfs.Merged, p *fsimage.Packer) (err error) {
 	defer closeWith(p.Close, &err)
-	t.rewind()
-	return t.tree.Walk(ctx, func(e *rootfs.Entry) error {
+	return tree.Walk(ctx, func(e *rootfs.Entry) error {
 		if _, done := e.Content.(packRef); done || !packed(e) {
 			return nil
 		}
@@ -153,7 +139,7 @@ func closeWith(end func() error, err *error) {
 
 // Walk emits the entries of the tree with their content: nil for what has none.
 func (t *packedTree) Walk(ctx context.Context, emit func(*rootfs.Entry, *fsimage.Packed) error) error {
-	t.rewind()
+	rest := t.rest.open()
 	return t.tree.Walk(ctx, func(e *rootfs.Entry) error {
 		if !packed(e) {
 			return emit(e, nil)
@@ -161,7 +147,7 @@ func (t *packedTree) Walk(ctx context.Context, emit func(*rootfs.Entry, *fsimage
 		if ref, ok := e.Content.(packRef); ok {
 			return emit(e, ref.Packed)
 		}
-		c, err := t.rest.pack.Next()
+		c, err := rest.Next()
 		if err != nil {
 			return fmt.Errorf("find the content of %s: %w", e.Header.Name, err)
 		}
