@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 	"github.com/linuxkit/linuxkit/internal/progress"
@@ -46,23 +47,33 @@ func (s *packedSegment) walk(ctx context.Context, _ *rootfs.Tree, emit rootfs.Em
 
 // packTree packs what is not packed yet.
 func (b *build) packTree(ctx context.Context, p packing) (*packedTree, error) {
-	var segments []*rootfs.Segment
-	for _, s := range b.Segments {
-		if s.Key != "" {
-			part, err := b.packSegment(ctx, s, p)
-			if err != nil {
-				return nil, err
-			}
-			s = s.From(part.walk)
-		}
-		segments = append(segments, s)
+	parts, err := b.packSegments(ctx, p)
+	if err != nil {
+		return nil, err
 	}
-	tree, err := rootfs.Merge(ctx, segments)
+	tree, err := rootfs.Merge(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
 	rest, err := b.packRest(ctx, tree, p)
 	return &packedTree{tree, rest}, err
+}
+
+// packSegments returns the segments with what has a key packed: one at a time,
+// for each is packed on all cores.
+func (b *build) packSegments(ctx context.Context, p packing) ([]*rootfs.Segment, error) {
+	segments := slices.Clone(b.Segments)
+	for i, s := range segments {
+		if s.Key == "" {
+			continue
+		}
+		part, err := b.packSegment(ctx, s, p)
+		if err != nil {
+			return nil, err
+		}
+		segments[i] = s.From(part.walk)
+	}
+	return segments, nil
 }
 
 // packSegment returns the pack of a segment, out of the cache if it is there.

@@ -147,21 +147,31 @@ func (p *packer) dataJob(file *stored, sum hash.Hash, b []byte) *job {
 	return &job{file: file}
 }
 
-// startWorker returns the function that compresses blocks.
+// startWorker returns the function that compresses blocks. A worker that has
+// none takes no memory.
 func (p *packer) startWorker() func(*job) error {
-	c, err := p.opts.compressor()
-	return func(j *job) error {
-		if err != nil || j.raw == nil {
-			return err
+	var c compressor
+	return func(j *job) (err error) {
+		if j.raw == nil {
+			return nil
 		}
-		packed, err := c.compress(p.buffers.Get()[:0], j.raw)
-		j.packed, j.size = packed, uint32(len(packed))
-		if len(packed) >= len(j.raw) {
-			p.buffers.Put(packed)
-			j.packed, j.size = j.raw, uint32(len(j.raw))|rawBit
+		if c == nil {
+			if c, err = p.opts.compressor(); err != nil {
+				return err
+			}
 		}
-		return err
+		return p.compress(c, j)
 	}
+}
+
+func (p *packer) compress(c compressor, j *job) error {
+	packed, err := c.compress(p.buffers.Get()[:0], j.raw)
+	j.packed, j.size = packed, uint32(len(packed))
+	if len(packed) >= len(j.raw) {
+		p.buffers.Put(packed)
+		j.packed, j.size = j.raw, uint32(len(j.raw))|rawBit
+	}
+	return err
 }
 
 // commit writes a block after those before it.
