@@ -2,23 +2,20 @@ package output
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 
-	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/format/erofs"
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 	"github.com/linuxkit/linuxkit/internal/format/squashfs"
-	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/rootfs"
 )
 
 // rootFS is a kind of file system that the tree can be.
 type rootFS struct {
 	name string
-	// version is part of the keys of finished images. It changes when the same
-	// tree is encoded in another way.
+	// version is part of the keys of packs. It changes when the same content is
+	// packed in another way.
 	version string
 	// suffix is that of the image.
 	suffix string
@@ -27,13 +24,8 @@ type rootFS struct {
 	drivers []string
 	// compression returns the best one that the kernel can read.
 	compression func(ctx context.Context, b *build) (string, error)
-	create      func(f *os.File, compression string) fsWriter
-}
-
-// fsWriter is an encoder of squashfs or EROFS.
-type fsWriter interface {
-	Add(ctx context.Context, e fsimage.Entry, r io.Reader) error
-	Close() error
+	packer      func(data, table io.Writer, compression string) *fsimage.Packer
+	create      func(f *os.File, compression string) *fsimage.Writer
 }
 
 var (
@@ -43,8 +35,11 @@ var (
 			zstd, err := b.kernelOption(ctx, "SQUASHFS_ZSTD")
 			return choose(zstd == "y", string(squashfs.Zstd), string(squashfs.Gzip)), err
 		},
-		create: func(f *os.File, compression string) fsWriter {
-			return squashfs.NewWriter(f, squashfs.Options{Time: rootfs.GeneratedTime, Compression: squashfs.Compression(compression)})
+		packer: func(data, table io.Writer, compression string) *fsimage.Packer {
+			return squashfs.NewPacker(data, table, squashfsOptions(compression))
+		},
+		create: func(f *os.File, compression string) *fsimage.Writer {
+			return squashfs.NewWriter(f, squashfsOptions(compression))
 		},
 	}
 	eroFS = rootFS{
@@ -53,11 +48,22 @@ var (
 			zip, err := b.kernelOption(ctx, "EROFS_FS_ZIP")
 			return choose(zip == "y" || zip == unknown, string(erofs.LZ4), string(erofs.None)), err
 		},
-		create: func(f *os.File, compression string) fsWriter {
-			return erofs.NewWriter(f, erofs.Options{Time: rootfs.GeneratedTime, Compression: erofs.Compression(compression)})
+		packer: func(data, table io.Writer, compression string) *fsimage.Packer {
+			return erofs.NewPacker(data, table, erofsOptions(compression))
+		},
+		create: func(f *os.File, compression string) *fsimage.Writer {
+			return erofs.NewWriter(f, erofsOptions(compression))
 		},
 	}
 )
+
+func squashfsOptions(compression string) squashfs.Options {
+	return squashfs.Options{Time: rootfs.GeneratedTime, Compression: squashfs.Compression(compression)}
+}
+
+func erofsOptions(compression string) erofs.Options {
+	return erofs.Options{Time: rootfs.GeneratedTime, Compression: erofs.Compression(compression)}
+}
 
 func init() {
 	for _, fs := range []rootFS{squashFS, eroFS} {
@@ -87,10 +93,11 @@ func (b *build) writeKernelRoot(ctx context.Context, fs rootFS, out *fileSet) er
 	if err != nil {
 		return err
 	}
-	key := "fs/" + fs.name + "/" + fs.version + "/" + compression
-	return out.write(fs.suffix, func(f *os.File) error {
-		return b.cached(ctx, key, f, func() error { return b.encodeRoot(ctx, fs.create(f, compression)) })
-	})
+	p := packing{
+		key:    fs.name + "/" + fs.version + "/" + compression,
+		packer: func(data, table io.Writer) *fsimage.Packer { return fs.packer(data, table, compression) },
+	}
+	return out.write(fs.suffix, func(f *os.File) error { return b.encodeRoot(ctx, p, fs.create(f, compression)) })
 }
 
 func choose(condition bool, yes, no string) string {
@@ -108,72 +115,21 @@ func (b *build) writeRootInitrd(ctx context.Context, kind string, drivers []stri
 	return out.image(ctx, rootInitrdSuffix(kind), initrd)
 }
 
-// cached makes f a copy of what an earlier build of the same tree wrote, or has
-// it made and keeps a copy. The kind says all that decides the content besides
-// the tree.
-func (b *build) cached(ctx context.Context, kind string, f *os.File, make func() error) error {
-	if b.opts.Cache == nil {
-		return make()
-	}
-	id, err := b.tree(ctx)
-	if err != nil {
-		return err
-	}
-	key := kind + "/" + id
-	old, err := b.opts.Cache.Get(ctx, key)
-	if err == nil {
-		defer old.Close()
-		_, err = io.Copy(f, old)
-		return err
-	}
-	if !errors.Is(err, content.ErrNotFound) {
-		return err
-	}
-	if err := make(); err != nil {
-		return err
-	}
-	if err := b.store(ctx, key, f); err != nil {
-		progress.Debugf(ctx, "a later build has to make %s again: %v", kind, err)
-	}
-	return ctx.Err()
-}
-
-// store keeps a copy of a finished file in the cache.
-func (b *build) store(ctx context.Context, key string, f *os.File) error {
-	n, err := size(f)
-	if err != nil {
-		return err
-	}
-	w, err := b.opts.Cache.Create(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	if _, err := io.Copy(w, io.NewSectionReader(f, 0, n)); err != nil {
-		return err
-	}
-	return w.Commit()
-}
-
 // encodeRoot writes the tree without what boots it, and closes w.
-func (b *build) encodeRoot(ctx context.Context, w fsWriter) (err error) {
-	defer func() {
-		if closed := w.Close(); err == nil {
-			err = closed
-		}
-	}()
-	tree, err := rootfs.MergeWithout(ctx, b.Segments, underBoot)
+func (b *build) encodeRoot(ctx context.Context, p packing, w *fsimage.Writer) (err error) {
+	defer closeWith(func() error { return w.Close(ctx) }, &err)
+	tree, err := b.packTree(ctx, p, underBoot)
 	if err != nil {
 		return err
 	}
 	if err := w.Add(ctx, bootDir(), nil); err != nil {
 		return err
 	}
-	return tree.Walk(ctx, func(e *rootfs.Entry) error {
+	return tree.Walk(ctx, func(e *rootfs.Entry, c *fsimage.Packed) error {
 		fe, err := fsEntry(e)
 		if err != nil {
 			return err
 		}
-		return w.Add(ctx, fe, e.Content)
+		return w.Add(ctx, fe, c)
 	})
 }

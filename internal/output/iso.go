@@ -2,8 +2,6 @@ package output
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
@@ -22,6 +20,8 @@ type isoPlan struct {
 	// tree is set if all files of the system are on the image; those given
 	// take precedence.
 	tree bool
+	// content is that of all files by path, while the image is written.
+	content map[string]iso9660.Content
 }
 
 // isoPart is a file whose content is a piece of another one's.
@@ -48,36 +48,36 @@ func (p *isoPlan) given() map[string]bool {
 	return paths
 }
 
-// write writes the image to f.
+// isoPacking leaves content as it is.
+var isoPacking = packing{key: "iso/1", packer: iso9660.NewPacker}
+
+// write writes the image to f. Content is shared with the files it comes from
+// where that is possible.
 func (p *isoPlan) write(ctx context.Context, b *build, f *os.File) error {
 	builder := iso9660.New(p.opts)
 	if err := p.addFiles(builder); err != nil {
 		return err
 	}
-	if !p.tree {
-		return p.writePieces(ctx, builder, f)
-	}
-	given := p.given()
-	tree, err := rootfs.MergeWithout(ctx, b.Segments, func(path string) bool { return given[path] || underBoot(path) })
-	if err != nil {
-		return err
-	}
-	if err := builder.Add(bootDir()); err != nil {
-		return err
-	}
-	err = walkTree(ctx, tree, func(e fsimage.Entry, _ io.Reader) error { return builder.Add(e) })
-	if err != nil {
-		return err
+	if p.tree {
+		if err := p.addTree(ctx, b, builder); err != nil {
+			return err
+		}
 	}
 	im, err := builder.Layout()
 	if err != nil {
 		return err
 	}
-	return p.stream(ctx, im.Stream(f), tree)
+	pieces, err := im.Disk(ctx, func(path string) (iso9660.Content, error) { return p.content[path], nil })
+	if err != nil {
+		return err
+	}
+	return pieces.WriteFile(ctx, f)
 }
 
 func (p *isoPlan) addFiles(builder *iso9660.Builder) error {
+	p.content = map[string]iso9660.Content{}
 	for _, f := range p.files {
+		p.content[f.path] = iso9660.Content{Data: f.data}
 		if err := builder.Add(plainFile(f.path, f.size)); err != nil {
 			return err
 		}
@@ -94,57 +94,26 @@ func plainFile(path string, size int64) fsimage.Entry {
 	return fsimage.Entry{Path: path, Mode: fsimage.TypeRegular | 0o644, Size: size, ModTime: rootfs.GeneratedTime}
 }
 
-// walkTree calls fn with the files of a tree.
-func walkTree(ctx context.Context, tree *rootfs.Merged, fn func(fsimage.Entry, io.Reader) error) error {
-	return tree.Walk(ctx, func(e *rootfs.Entry) error {
+// addTree adds the files of the tree that are on the image.
+func (p *isoPlan) addTree(ctx context.Context, b *build, builder *iso9660.Builder) error {
+	given := p.given()
+	tree, err := b.packTree(ctx, isoPacking, func(path string) bool { return given[path] || underBoot(path) })
+	if err != nil {
+		return err
+	}
+	if err := builder.Add(bootDir()); err != nil {
+		return err
+	}
+	return tree.Walk(ctx, func(e *rootfs.Entry, c *fsimage.Packed) error {
 		fe, err := fsEntry(e)
 		if err != nil {
 			return err
 		}
-		return fn(fe, e.Content)
+		if c != nil {
+			if p.content[fe.Path], err = iso9660.Unpack(c, fe.Size); err != nil {
+				return err
+			}
+		}
+		return builder.Add(fe)
 	})
-}
-
-// writePieces writes an image without tree, whose files are shared with those
-// they come from where that is possible.
-func (p *isoPlan) writePieces(ctx context.Context, builder *iso9660.Builder, f *os.File) error {
-	im, err := builder.Layout()
-	if err != nil {
-		return err
-	}
-	content := map[string]io.ReaderAt{}
-	for _, f := range p.files {
-		content[f.path] = f.data
-	}
-	pieces, err := im.Disk(ctx, func(path string) (io.ReaderAt, error) {
-		if content[path] == nil {
-			return nil, fmt.Errorf("no content for %s", path)
-		}
-		return content[path], nil
-	})
-	if err != nil {
-		return err
-	}
-	return pieces.WriteFile(ctx, f)
-}
-
-func (p *isoPlan) stream(ctx context.Context, s *iso9660.Stream, tree *rootfs.Merged) error {
-	for _, f := range p.files {
-		if f.size == 0 {
-			continue
-		}
-		if err := s.Content(ctx, f.path, f.reader()); err != nil {
-			return err
-		}
-	}
-	err := walkTree(ctx, tree, func(e fsimage.Entry, r io.Reader) error {
-		if e.Size == 0 || e.HardLink != "" {
-			return nil
-		}
-		return s.Content(ctx, e.Path, r)
-	})
-	if err != nil {
-		return err
-	}
-	return s.Close(ctx)
 }

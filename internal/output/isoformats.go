@@ -2,8 +2,6 @@ package output
 
 import (
 	"context"
-	"crypto/sha256"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -14,7 +12,6 @@ import (
 )
 
 const (
-	isoVersion = "1"
 	// espName is the file system that UEFI boots, on an ISO image.
 	espName  = "boot.img"
 	isolinux = "isolinux/isolinux.bin"
@@ -29,7 +26,7 @@ func init() {
 				if err != nil {
 					return err
 				}
-				return out.write(suffix, func(f *os.File) error { return b.writeISO(ctx, name, p, f) })
+				return out.write(suffix, func(f *os.File) error { return p.write(ctx, b, f) })
 			},
 		}
 	}
@@ -45,26 +42,6 @@ func init() {
 // isoDrivers are what it takes to mount an ISO image as the root.
 var isoDrivers = []string{"ISO9660_FS", "BLK_DEV_SR", "SATA_AHCI", "VIRTIO_BLK", "VIRTIO_PCI"}
 
-// writeISO writes an image, or copies that of an earlier build if the tree is
-// on it, which takes long.
-func (b *build) writeISO(ctx context.Context, format string, p *isoPlan, f *os.File) error {
-	if !p.tree {
-		return p.write(ctx, b, f)
-	}
-	sum := sha256.New()
-	if h := p.opts.Hybrid; h != nil {
-		sum.Write(h.Seed)
-	}
-	for _, file := range p.files {
-		fmt.Fprintf(sum, "%q %d\n", file.path, file.size)
-		if _, err := io.Copy(sum, file.reader()); err != nil {
-			return err
-		}
-	}
-	key := fmt.Sprintf("iso/%s/%s/%x", isoVersion, format, sum.Sum(nil))
-	return b.cached(ctx, key, f, func() error { return p.write(ctx, b, f) })
-}
-
 // writeKernelISO writes an image that holds the root and boots nothing.
 func writeKernelISO(ctx context.Context, b *build, out *fileSet) error {
 	if err := writeKernelCmdline(ctx, b, out); err != nil {
@@ -75,7 +52,7 @@ func writeKernelISO(ctx context.Context, b *build, out *fileSet) error {
 	}
 	p := newISO()
 	p.tree = true
-	return out.write(".iso", func(f *os.File) error { return b.writeISO(ctx, "kernel+iso", p, f) })
+	return out.write(".iso", func(f *os.File) error { return p.write(ctx, b, f) })
 }
 
 // rootPayload boots a root on the device, unless the command line names one.

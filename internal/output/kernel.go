@@ -48,14 +48,18 @@ func decompress(kernel *os.File) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fillTemp(func(w io.Writer) error {
+	files, err := fillTemps(1, func(w []io.Writer) error {
 		payload, err := linuximage.Payload(kernel, info.Size())
 		if err != nil {
 			return fmt.Errorf("decompress kernel: %w", err)
 		}
-		_, err = io.Copy(w, payload)
+		_, err = io.Copy(w[0], payload)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return files[0], nil
 }
 
 // codec is a compression of the initrd.

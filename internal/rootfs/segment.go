@@ -55,6 +55,14 @@ func (s *Segment) Walk(ctx context.Context, t *Tree, emit Emit) error {
 	return nil
 }
 
+// From returns the segment with its entries coming from walk, which knows them
+// from an earlier walk over s.
+func (s *Segment) From(walk func(ctx context.Context, t *Tree, emit Emit) error) *Segment {
+	known := *s
+	known.walk = walk
+	return &known
+}
+
 // BootFile is a file that boots the system rather than being part of its tree.
 type BootFile struct {
 	// Name is "kernel" or "ucode.cpio"; its place in tar output is below boot.

@@ -42,7 +42,7 @@ type section struct {
 }
 
 var sections = []section{
-	{"cache", benchPull}, {"cache", benchList}, {"build", benchBuild}, {"packages", benchPackages},
+	{"cache", benchPull}, {"cache", benchList}, {"build", benchBuild}, {"build", benchRoots}, {"packages", benchPackages},
 	{"boot", benchBoot}, {"memory", benchMemory},
 }
 

@@ -32,7 +32,7 @@ func benchTree(b *testing.B, root string, opts Options) {
 		b.Fatal(err)
 	}
 	defer f.Close()
-	w := NewWriter(f, opts)
+	w := encoder(f, opts).NewWriter(0)
 	total := int64(0)
 	err = fsimagetest.Walk(root, func(e Entry, r io.Reader) error {
 		total += e.Size

@@ -1,10 +1,9 @@
 package erofs
 
 import (
+	"context"
 	"encoding/binary"
 	"hash/crc32"
-
-	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 )
 
 // Features without which a kernel cannot read an image.
@@ -25,34 +24,33 @@ const (
 	rootOffset  = superOffset + superSize + 32
 )
 
-// writeEnd writes the directories, the links and the superblock.
-func (z *Writer) writeEnd() error {
+// writeEnd writes the directories, the links and the superblock, and returns
+// the size of the image.
+func (z *writer) writeEnd(ctx context.Context) (int64, error) {
 	dirs := z.layOut(z.tree.Root, nil)
 	for _, n := range dirs[1:] {
 		if err := z.placeDir(n); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if err := z.flushMeta(); err != nil {
-		return err
+		return 0, err
 	}
 	super := make([]byte, blockSize)
 	copy(super[rootOffset:], z.rootInode())
 	for _, n := range dirs[1:] {
 		if err := z.writeNames(n); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if err := z.writeRoot(super); err != nil {
-		return err
+		return 0, err
 	}
-	size, err := fsimage.Finish(z.w, z.pos, z.high, blockSize)
-	z.size = size
-	return err
+	return z.sink.Finish(ctx, z.pos, blockSize)
 }
 
 // layOut lists the directories from a node on.
-func (z *Writer) layOut(n *node, dirs []*node) []*node {
+func (z *writer) layOut(n *node, dirs []*node) []*node {
 	d := newDirectory(n)
 	n.Inode.Data.dir = d
 	if n.Inode.ModTime.IsZero() {
@@ -69,7 +67,7 @@ func (z *Writer) layOut(n *node, dirs []*node) []*node {
 
 // dirHead is the inode of a directory with attributes, after the blocks that
 // it needs have got their place. Its tail comes beside it if there is room.
-func (z *Writer) dirHead(n *node, room int) le {
+func (z *writer) dirHead(n *node, room int) le {
 	d := n.Inode.Data.dir
 	d.whole = len(d.blocks)
 	layout := uint16(layoutPlain)
@@ -83,31 +81,30 @@ func (z *Writer) dirHead(n *node, room int) le {
 
 func (d *directory) tail() int { return max(d.size-d.whole*blockSize, 0) }
 
-func (z *Writer) placeDir(n *node) error {
+func (z *writer) placeDir(n *node) error {
 	head := z.dirHead(n, blockSize)
 	tail := n.Inode.Data.dir.tail()
 	return z.addInode(n.Inode, append(head, make([]byte, tail)...), tail)
 }
 
-func (z *Writer) rootInode() []byte {
+func (z *writer) rootInode() []byte {
 	z.tree.Root.Inode.Data.nid = rootOffset / slotSize
 	return z.dirHead(z.tree.Root, blockSize-rootOffset)
 }
 
 // writeNames writes the content of a directory and counts the links of the
 // files in it.
-func (z *Writer) writeNames(n *node) error {
+func (z *writer) writeNames(n *node) error {
 	tail, err := z.writeNameBlocks(n)
 	if err != nil || len(tail) == 0 {
 		return err
 	}
 	at := int64(n.Inode.Data.nid)*slotSize + inodeSize + int64(xattrSize(n.Inode.Xattrs))
-	_, err = z.w.WriteAt(tail, at)
-	return err
+	return z.sink.Write(tail, at)
 }
 
 // writeNameBlocks returns what goes beside the inode.
-func (z *Writer) writeNameBlocks(n *node) ([]byte, error) {
+func (z *writer) writeNameBlocks(n *node) ([]byte, error) {
 	d := n.Inode.Data.dir
 	for _, c := range d.names {
 		if err := z.patchLinks(c.node.Inode); err != nil {
@@ -125,17 +122,16 @@ func (z *Writer) writeNameBlocks(n *node) ([]byte, error) {
 }
 
 // patchLinks writes the number of links of a file that has several.
-func (z *Writer) patchLinks(i *inode) error {
+func (z *writer) patchLinks(i *inode) error {
 	if i.Links == 1 || i.Data.patched || i.Data.dir != nil {
 		return nil
 	}
 	i.Data.patched = true
-	_, err := z.w.WriteAt(le{}.u32(i.Links), int64(i.Data.nid)*slotSize+linksOffset)
-	return err
+	return z.sink.Write(le{}.u32(i.Links), int64(i.Data.nid)*slotSize+linksOffset)
 }
 
 // writeRoot completes the first block.
-func (z *Writer) writeRoot(block []byte) error {
+func (z *writer) writeRoot(block []byte) error {
 	root := z.tree.Root
 	tail, err := z.writeNameBlocks(root)
 	if err != nil {
@@ -151,7 +147,7 @@ func (z *Writer) writeRoot(block []byte) error {
 
 // super is the superblock without its sum, and the configuration of the
 // compression after it.
-func (z *Writer) super() []byte {
+func (z *writer) super() []byte {
 	algorithms, config := uint16(0), le{}
 	switch z.opts.Compression {
 	case LZ4:
@@ -174,7 +170,7 @@ func (z *Writer) super() []byte {
 }
 
 // uuid is that of the options or one of version 8 from all content.
-func (z *Writer) uuid() []byte {
+func (z *writer) uuid() []byte {
 	if z.opts.UUID != [16]byte{} {
 		return z.opts.UUID[:]
 	}

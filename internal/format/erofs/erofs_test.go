@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 	"github.com/linuxkit/linuxkit/internal/format/fsimage/fsimagetest"
 )
 
 func TestSuite(t *testing.T) {
 	s := fsimagetest.Suite{
 		Type: "erofs", Precision: time.Nanosecond, System: true, Usual: "lz4", Judge: judge,
-		Variants: map[string]func(io.WriterAt, int) fsimagetest.Writer{
+		Variants: map[string]func(io.WriterAt, int) fsimagetest.Format{
 			"lz4":      variant(Options{}),
 			"lz4 4k":   variant(Options{ClusterSize: 4 << 10, Level: 3}),
 			"lz4 256k": variant(Options{ClusterSize: 256 << 10, Level: 12}),
@@ -31,11 +32,18 @@ func TestSuite(t *testing.T) {
 	t.Run("memory of zstd", s.Memory)
 }
 
-func variant(o Options) func(io.WriterAt, int) fsimagetest.Writer {
-	return func(w io.WriterAt, workers int) fsimagetest.Writer {
+func variant(o Options) func(io.WriterAt, int) fsimagetest.Format {
+	return func(w io.WriterAt, workers int) fsimagetest.Format {
 		o := o
 		o.Time, o.Workers = fsimagetest.Time, workers
-		return NewWriter(w, o)
+		return encoder(w, o)
+	}
+}
+
+func encoder(w fsimage.Target, o Options) fsimagetest.Format {
+	return fsimagetest.Format{
+		Packer: func(data, table io.Writer) *fsimage.Packer { return NewPacker(data, table, o) },
+		Writer: func() *fsimage.Writer { return NewWriter(w, o) },
 	}
 }
 
@@ -79,7 +87,7 @@ func TestOptions(t *testing.T) {
 		{Level: 13}, {Level: -1}, {Compression: Zstd, Level: 23}, {Label: "longer than sixteen"},
 	} {
 		w := NewWriter(nil, o)
-		if err := w.Close(); err == nil {
+		if err := w.Close(t.Context()); err == nil {
 			t.Errorf("%+v is taken", o)
 		}
 	}

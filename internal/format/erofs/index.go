@@ -23,20 +23,20 @@ func (o *Options) algorithm() uint8 {
 }
 
 // writeCompressed writes a file with an index of its extents.
-func (z *Writer) writeCompressed(f *file) error {
+func (z *writer) writeCompressed(f *file) error {
 	blocks, extents := uint32(0), f.extents
 	for _, e := range extents {
 		blocks += uint32(e.blocks)
 	}
 	advise, t := uint16(adviseBigClusters), &f.tail
-	if len(t.tail) > 0 {
+	if len(t.data) > 0 {
 		advise |= adviseInlineTail
-		extents = append(extents, extent{length: t.tailLength, blocks: 0, plain: t.tailPlain})
+		extents = append(extents, extent{length: t.length, blocks: 0, plain: t.plain})
 	}
 	b := z.inodeHead(f.inode, layoutCompressed, uint64(f.inode.Size), blocks, 1).align(8)
-	b = b.u16(0).u16(uint16(len(t.tail))).u16(advise).u8(z.opts.algorithm()).u8(0).u64(0)
+	b = b.u16(0).u16(uint16(len(t.data))).u16(advise).u8(z.opts.algorithm()).u8(0).u64(0)
 	b = appendIndex(b, extents)
-	return z.addInode(f.inode, append(b, t.tail...), len(t.tail))
+	return z.addInode(f.inode, append(b, t.data...), len(t.data))
 }
 
 // appendIndex tells for each block of content which extent begins in it and

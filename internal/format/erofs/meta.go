@@ -87,7 +87,7 @@ func (m *metaRun) fillGap(length int) (int, bool) {
 }
 
 // addInode puts an inode into the run and writes the run if it is long enough.
-func (z *Writer) addInode(i *inode, record []byte, tail int) error {
+func (z *writer) addInode(i *inode, record []byte, tail int) error {
 	z.identity.Write(record)
 	z.meta.add(i, record, tail)
 	if len(z.meta.data) < runMax {
@@ -96,7 +96,7 @@ func (z *Writer) addInode(i *inode, record []byte, tail int) error {
 	return z.flushMeta()
 }
 
-func (z *Writer) flushMeta() error {
+func (z *writer) flushMeta() error {
 	blocks := (len(z.meta.data) + blockSize - 1) / blockSize
 	data := append(z.meta.data, make([]byte, blocks*blockSize-len(z.meta.data))...)
 	at := z.allot(blocks)

@@ -2,7 +2,6 @@ package erofs
 
 import (
 	"fmt"
-	"io"
 	"math/bits"
 	"time"
 
@@ -51,12 +50,6 @@ type Options struct {
 	Label string
 	// Workers is the number of cores to compress on; 0 is all.
 	Workers int
-}
-
-// Target is where an image goes to, a file for instance. If it has the method
-// Truncate(int64) error, it is cut where the image ends.
-type Target interface {
-	io.WriterAt
 }
 
 const (

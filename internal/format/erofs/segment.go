@@ -1,5 +1,7 @@
 package erofs
 
+import "slices"
+
 // extent is a part of a file that is stored by itself.
 type extent struct {
 	length int    // of the content
@@ -13,11 +15,14 @@ type extent struct {
 type segment struct {
 	extents []extent
 	blocks  []byte // whole ones, for the extents
-	// tail is what goes beside the inode, of tailLength bytes of content. It
-	// is the last extent.
-	tail       []byte
-	tailLength int
-	tailPlain  bool
+	tail    tail
+}
+
+// tail is what goes beside the inode. It is the last extent.
+type tail struct {
+	data   []byte
+	length int // of the content
+	plain  bool
 }
 
 // tailMax is the largest piece that goes beside an inode: with it, it fits
@@ -47,68 +52,86 @@ func (o *Options) filler() (filler, error) {
 	return noCompression{}, nil
 }
 
-// packer turns content into segments.
-type packer struct {
+// cutter turns content into segments.
+type cutter struct {
 	filler
 	room   []byte // for one cluster
 	offset int    // of the content that comes next, in its segment
 }
 
-// pack compresses the content. If it is the last of its file, its end goes
+func (o *Options) cutter() (*cutter, error) {
+	f, err := o.filler()
+	return &cutter{filler: f, room: make([]byte, o.ClusterSize)}, err
+}
+
+// zeroSegment is a whole segment of zeros.
+func (o *Options) zeroSegment() (*segment, error) {
+	c, err := o.cutter()
+	if err != nil {
+		return nil, err
+	}
+	s := &segment{}
+	c.cut(s, make([]byte, o.segmentSize()), false)
+	for i := range s.extents {
+		s.extents[i].zero = true
+	}
+	return s, nil
+}
+
+// cut compresses the content. If it is the last of its file, its end goes
 // into the tail.
-func (p *packer) pack(s *segment, src []byte, last bool) {
-	for p.offset = 0; len(src) > 0; {
-		n, size := p.fill(p.room, src)
+func (c *cutter) cut(s *segment, src []byte, last bool) {
+	for c.offset = 0; len(src) > 0; {
+		n, size := c.fill(c.room, src)
 		atEnd := last && n == len(src)
 		switch {
-		case atEnd && p.setTail(s, src, size):
+		case atEnd && c.setTail(s, src, size):
 			return
 		case atEnd && size > blockSize && size%blockSize != 0:
 			// Whole blocks first, the rest of the content in the next round.
-			n, size = p.fill(p.room[:size/blockSize*blockSize], src)
+			n, size = c.fill(c.room[:size/blockSize*blockSize], src)
 		}
 		if (size+blockSize-1)/blockSize*blockSize < n {
-			p.add(s, p.room[:size], n, false)
+			c.add(s, c.room[:size], n, false)
 		} else {
-			n = p.plain(s, src, n, last)
+			n = c.plain(s, src, n, last)
 		}
 		src = src[n:]
 	}
 }
 
 // setTail makes all of src the tail, if it is small enough.
-func (p *packer) setTail(s *segment, src []byte, size int) bool {
+func (c *cutter) setTail(s *segment, src []byte, size int) bool {
 	switch {
 	case size <= tailMax && size+size/16 < len(src):
-		s.tail = append([]byte(nil), p.room[:size]...)
-	case len(src) <= tailMax && p.beyond(len(src)) == 0:
-		s.tail, s.tailPlain = append([]byte(nil), src...), true
+		s.tail = tail{data: slices.Clone(c.room[:size]), length: len(src)}
+	case len(src) <= tailMax && c.beyond(len(src)) == 0:
+		s.tail = tail{slices.Clone(src), len(src), true}
 	default:
 		return false
 	}
-	s.tailLength = len(src)
 	return true
 }
 
 // beyond is how much of the next n bytes is not in the same block of content.
-func (p *packer) beyond(n int) int { return max(p.offset%blockSize+n-blockSize, 0) }
+func (c *cutter) beyond(n int) int { return max(c.offset%blockSize+n-blockSize, 0) }
 
 // plain stores content in blocks as it is: n bytes or the last whole block of
 // them, and of the last block of the segment what is there. It returns how
 // much that is.
-func (p *packer) plain(s *segment, src []byte, n int, last bool) int {
+func (c *cutter) plain(s *segment, src []byte, n int, last bool) int {
 	n = max(n/blockSize*blockSize, min(len(src), blockSize))
 	for at := 0; at < n; {
 		piece := src[at:min(at+blockSize, n)]
 		if last && at+len(piece) == len(src) {
 			// The kernel takes the end of a file as it is only if it begins in
 			// the last block of the content.
-			piece = piece[:len(piece)-p.beyond(len(piece))]
-			if at+len(piece) == len(src) && p.setTail(s, piece, blockSize) {
+			piece = piece[:len(piece)-c.beyond(len(piece))]
+			if at+len(piece) == len(src) && c.setTail(s, piece, blockSize) {
 				break
 			}
 		}
-		p.add(s, piece, len(piece), true)
+		c.add(s, piece, len(piece), true)
 		at += len(piece)
 	}
 	return n
@@ -116,7 +139,7 @@ func (p *packer) plain(s *segment, src []byte, n int, last bool) int {
 
 // add puts data into whole blocks: at their end if it is compressed, with
 // zeros before it.
-func (p *packer) add(s *segment, data []byte, content int, plain bool) {
+func (c *cutter) add(s *segment, data []byte, content int, plain bool) {
 	blocks := (len(data) + blockSize - 1) / blockSize
 	pad := make([]byte, blocks*blockSize-len(data))
 	s.extents = append(s.extents, extent{length: content, blocks: blocks, at: uint32(len(s.blocks) / blockSize), plain: plain})
@@ -125,5 +148,5 @@ func (p *packer) add(s *segment, data []byte, content int, plain bool) {
 	} else {
 		s.blocks = append(append(s.blocks, pad...), data...)
 	}
-	p.offset += content
+	c.offset += content
 }

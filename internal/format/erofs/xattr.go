@@ -37,7 +37,8 @@ func splitXattr(name string) (number uint8, rest string, ok bool) {
 	return 0, "", false
 }
 
-func checkXattrs(p string, attrs map[string]string) error {
+func checkXattrs(e Entry) error {
+	attrs := e.Xattrs
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
 		if _, _, ok := splitXattr(name); !ok {
 			return fmt.Errorf("%w: extended attribute %.300q", ErrUnsupported, name)
@@ -47,7 +48,7 @@ func checkXattrs(p string, attrs map[string]string) error {
 		}
 	}
 	size := xattrSize(attrs)
-	if (p == "" || p == ".") && size > rootXattrMax || size > math.MaxUint16*4 {
+	if (e.Path == "" || e.Path == ".") && size > rootXattrMax || size > math.MaxUint16*4 {
 		return fmt.Errorf("%w: %d bytes of extended attributes", ErrUnsupported, size)
 	}
 	return nil

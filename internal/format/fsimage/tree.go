@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Inode is a file, whatever its names.
@@ -53,9 +54,22 @@ func newDir[D any](name string, parent *Node[D]) *Node[D] {
 	return &Node[D]{Name: name, Parent: parent, Inode: &Inode[D]{Entry: Entry{Mode: TypeDir | 0o755}, Links: 1}}
 }
 
-// Add puts the entry, which has passed [Entry.Check], into the tree. For a
-// hard link it returns the file that is there already. Errors wrap [ErrOrder].
-func (t *Tree[D]) Add(e Entry) (*Inode[D], error) {
+// Add puts the entry into the tree, with the time given if it has none. For a
+// hard link it returns the file that is there already. Errors wrap
+// [ErrUnsupported] or [ErrOrder], or are those of a check of the extended
+// attributes, which may be nil.
+func (t *Tree[D]) Add(e Entry, usual time.Time, xattrs func(Entry) error) (*Inode[D], error) {
+	if err := e.Check(); err != nil {
+		return nil, err
+	}
+	if e.ModTime.IsZero() {
+		e.ModTime = usual
+	}
+	if e.HardLink == "" && xattrs != nil {
+		if err := xattrs(e); err != nil {
+			return nil, err
+		}
+	}
 	if e.HardLink != "" {
 		return t.link(e)
 	}

@@ -89,13 +89,7 @@ func (b *Builder) add(e Entry, of string) (*inode, error) {
 }
 
 func (b *Builder) put(e Entry, of string) (*inode, error) {
-	if err := e.Check(); err != nil {
-		return nil, err
-	}
-	if e.ModTime.IsZero() {
-		e.ModTime = b.opts.Time
-	}
-	i, err := b.tree.Add(e)
+	i, err := b.tree.Add(e, b.opts.Time, nil)
 	if err != nil {
 		return nil, err
 	}

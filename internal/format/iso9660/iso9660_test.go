@@ -38,20 +38,48 @@ func layout(t testing.TB, files []fsimagetest.File, opts Options) *Image {
 	return im
 }
 
-// stream writes the image with the content of the files.
-func stream(t testing.TB, im *Image, files []fsimagetest.File) []byte {
+// contents packs the content of the files and tells where it is.
+func contents(t testing.TB, files []fsimagetest.File) map[string]Content {
 	t.Helper()
-	var out bytes.Buffer
-	s := im.Stream(&out)
+	var data, table bytes.Buffer
+	p := NewPacker(&data, &table)
 	for _, f := range files {
-		if f.HardLink != "" || len(f.Content) == 0 {
+		if f.HardLink == "" {
+			if err := p.Add(ctx, f.Size, f.Reader()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]Content{}
+	pack := fsimage.NewPack(bytes.NewReader(data.Bytes()), &table)
+	for _, f := range files {
+		if f.HardLink != "" || f.Size == 0 {
 			continue
 		}
-		if err := s.Content(ctx, f.Path, f.Reader()); err != nil {
+		c, err := pack.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all[f.Path], err = Unpack(c, f.Size); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Close(ctx); err != nil {
+	return all
+}
+
+// stream writes the image with the content of the files.
+func stream(t testing.TB, im *Image, files []fsimagetest.File) []byte {
+	t.Helper()
+	all := contents(t, files)
+	d, err := im.Disk(ctx, func(path string) (Content, error) { return all[path], nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := d.WriteStream(ctx, &out); err != nil {
 		t.Fatal(err)
 	}
 	if int64(out.Len()) != im.Size() {
@@ -234,27 +262,6 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestDisk compares the image in pieces with the one that was streamed.
-func TestDisk(t *testing.T) {
-	files, opts := bootable()
-	content := map[string]string{}
-	for _, f := range files {
-		content[f.Path] = f.Content
-	}
-	im := layout(t, files, opts)
-	d, err := im.Disk(ctx, func(path string) (io.ReaderAt, error) { return strings.NewReader(content[path]), nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if err := d.WriteStream(ctx, &out); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(out.Bytes(), stream(t, im, files)) {
-		t.Error("the images differ")
-	}
-}
-
 func TestJoliet(t *testing.T) {
 	need(t, "isoinfo")
 	t.Setenv("LC_ALL", "C.UTF-8")
@@ -315,11 +322,11 @@ func TestLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := im.Disk(ctx, func(path string) (io.ReaderAt, error) {
+	d, err := im.Disk(ctx, func(path string) (Content, error) {
 		if path == "small" {
-			return strings.NewReader("small"), nil
+			return Content{Data: strings.NewReader("a small"), From: 2}, nil
 		}
-		return zeros{}, nil
+		return Content{Data: zeros{}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -393,8 +400,17 @@ func TestErrors(t *testing.T) {
 		_, err := b.Layout()
 		return err
 	}
-	write := func(path, content string) error {
-		return layout(t, []fsimagetest.File{{Entry: f}}, Options{}).Stream(io.Discard).Content(ctx, path, strings.NewReader(content))
+	missing := errors.New("missing")
+	write := func() error {
+		_, err := layout(t, []fsimagetest.File{{Entry: f}}, Options{}).Disk(ctx, func(string) (Content, error) { return Content{}, missing })
+		return err
+	}
+	pack := func(size int64, content string) error {
+		return NewPacker(io.Discard, io.Discard).Add(ctx, size, strings.NewReader(content))
+	}
+	unpack := func(size int64, record ...byte) error {
+		_, err := Unpack(&fsimage.Packed{Pack: &fsimage.Pack{}, Record: record}, size)
+		return err
 	}
 	small := regular("b", "c").Entry
 	for name, c := range map[string]struct{ got, want error }{
@@ -410,10 +426,13 @@ func TestErrors(t *testing.T) {
 		"part size":   {part(regular("b", "123456789").Entry, "a", 0), ErrUnsupported},
 		"part itself": {part(f, "a", 0), ErrOrder},
 		"part link":   {part(Entry{Path: "b", HardLink: "a"}, "a", 0), ErrUnsupported},
-		"order":       {write("b", "content"), ErrOrder},
-		"short":       {write("a", "conten"), ErrSize},
-		"long":        {write("a", "contents"), ErrSize},
-		"missing":     {layout(t, []fsimagetest.File{{Entry: f}}, Options{}).Stream(io.Discard).Close(ctx), ErrOrder},
+		"missing":     {write(), missing},
+		"short":       {pack(8, "content"), ErrSize},
+		"long":        {pack(6, "content"), ErrSize},
+		"not empty":   {pack(0, "content"), ErrSize},
+		"other size":  {unpack(7, 6, 0), ErrSize},
+		"half":        {unpack(7, 7), fsimage.ErrRecord},
+		"damaged":     {unpack(7, 7, 0, 0), fsimage.ErrRecord},
 	} {
 		if !errors.Is(c.got, c.want) {
 			t.Errorf("%s: error %v, want %v", name, c.got, c.want)

@@ -2,7 +2,6 @@ package squashfs
 
 import (
 	"fmt"
-	"io"
 	"math/bits"
 	"time"
 
@@ -43,12 +42,6 @@ type Options struct {
 	Time time.Time
 	// Workers is the number of cores to compress on; 0 is all.
 	Workers int
-}
-
-// Target is where an image goes to, a file for instance. If it has the method
-// Truncate(int64) error, it is cut where the image ends.
-type Target interface {
-	io.WriterAt
 }
 
 const defaultBlockSize = 128 << 10

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 	"github.com/linuxkit/linuxkit/internal/format/fsimage/fsimagetest"
 )
 
 func TestSuite(t *testing.T) {
 	s := fsimagetest.Suite{
 		Type: "squashfs", Precision: time.Second, Usual: "zstd", Judge: judge,
-		Variants: map[string]func(io.WriterAt, int) fsimagetest.Writer{
+		Variants: map[string]func(io.WriterAt, int) fsimagetest.Format{
 			"zstd":         variant(Options{}),
 			"zstd fast":    variant(Options{Level: 1, BlockSize: 4 << 10}),
 			"zstd best":    variant(Options{Level: 19, BlockSize: 1 << 20}),
@@ -26,11 +27,18 @@ func TestSuite(t *testing.T) {
 	s.Run(t)
 }
 
-func variant(o Options) func(io.WriterAt, int) fsimagetest.Writer {
-	return func(w io.WriterAt, workers int) fsimagetest.Writer {
+func variant(o Options) func(io.WriterAt, int) fsimagetest.Format {
+	return func(w io.WriterAt, workers int) fsimagetest.Format {
 		o := o
 		o.Time, o.Workers = fsimagetest.Time, workers
-		return NewWriter(w, o)
+		return encoder(w, o)
+	}
+}
+
+func encoder(w fsimage.Target, o Options) fsimagetest.Format {
+	return fsimagetest.Format{
+		Packer: func(data, table io.Writer) *fsimage.Packer { return NewPacker(data, table, o) },
+		Writer: func() *fsimage.Writer { return NewWriter(w, o) },
 	}
 }
 
@@ -61,7 +69,7 @@ func TestOptions(t *testing.T) {
 		{Level: 23}, {Level: -1}, {Compression: Gzip, Level: 10},
 	} {
 		w := NewWriter(nil, o)
-		if err := w.Close(); err == nil {
+		if err := w.Close(t.Context()); err == nil {
 			t.Errorf("%+v is taken", o)
 		}
 	}

@@ -1,6 +1,7 @@
 package squashfs
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/bits"
@@ -31,7 +32,7 @@ func (m *metadata) owner(id uint32) uint16 {
 	return n
 }
 
-func (z *Writer) collect(c compressor) (*metadata, error) {
+func (z *writer) collect(c compressor) (*metadata, error) {
 	m := &metadata{owners: map[uint32]uint16{}, time: z.opts.Time}
 	m.inodes.c, m.names.c, m.xattrs.pairs.c = c, c, c
 	m.xattrs.known = map[string]uint32{}
@@ -59,33 +60,34 @@ const (
 	flagNoXattrs   = 1 << 9
 )
 
-func (z *Writer) writeTables() error {
+// writeTables completes the image and returns its size.
+func (z *writer) writeTables(ctx context.Context) (int64, error) {
 	c, err := z.opts.compressor()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	m, err := z.collect(c)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s := super{
 		root: z.tree.Root.Inode.Data.ref, flags: flagDuplicates | flagExport,
 		owners: uint16(len(m.owners)), xattrs: noTable,
 	}
 	if s.inodes, err = z.writeTable(&m.inodes); err != nil {
-		return err
+		return 0, err
 	}
 	if s.names, err = z.writeTable(&m.names); err != nil {
-		return err
+		return 0, err
 	}
 	if err := z.writeLookups(c, m, &s); err != nil {
-		return err
+		return 0, err
 	}
-	return z.finish(m, &s)
+	return z.finish(ctx, m, &s)
 }
 
 // writeTable writes the blocks of the table and returns where they begin.
-func (z *Writer) writeTable(t *table) (uint64, error) {
+func (z *writer) writeTable(t *table) (uint64, error) {
 	t.flush()
 	if t.err != nil {
 		return 0, t.err
@@ -96,7 +98,7 @@ func (z *Writer) writeTable(t *table) (uint64, error) {
 
 // writeLookup writes a table and after it where its blocks are; that place is
 // what the superblock tells.
-func (z *Writer) writeLookup(c compressor, content le, head func(start uint64) le) (uint64, error) {
+func (z *writer) writeLookup(c compressor, content le, head func(start uint64) le) (uint64, error) {
 	t := table{c: c}
 	t.write(content)
 	start, err := z.writeTable(&t)
@@ -112,7 +114,7 @@ func (z *Writer) writeLookup(c compressor, content le, head func(start uint64) l
 }
 
 // writeLookups writes the tables in the order that the kernel checks them.
-func (z *Writer) writeLookups(c compressor, m *metadata, s *super) (err error) {
+func (z *writer) writeLookups(c compressor, m *metadata, s *super) (err error) {
 	none := func(uint64) le { return nil }
 	var fragments le
 	for _, e := range z.entries {
@@ -138,7 +140,7 @@ func (z *Writer) writeLookups(c compressor, m *metadata, s *super) (err error) {
 }
 
 // exports tells the places of the inodes by number, for NFS and overlays.
-func (z *Writer) exports(m *metadata) le {
+func (z *writer) exports(m *metadata) le {
 	refs := make([]uint64, m.count)
 	collectRefs(z.tree.Root, refs)
 	var b le
@@ -157,23 +159,18 @@ func collectRefs(n *node, refs []uint64) {
 
 // finish writes the superblock and makes the image as long as a page of
 // memory can map.
-func (z *Writer) finish(m *metadata, s *super) error {
+func (z *writer) finish(ctx context.Context, m *metadata, s *super) (int64, error) {
 	s.size = uint64(z.pos)
 	if s.xattrs == noTable {
 		s.flags |= flagNoXattrs
 	}
-	size, err := fsimage.Finish(z.w, z.pos, z.high, 4096)
-	if err != nil {
-		return err
+	if err := z.sink.Write(z.superblock(m, s), 0); err != nil {
+		return 0, err
 	}
-	if _, err := z.w.WriteAt(z.superblock(m, s), 0); err != nil {
-		return err
-	}
-	z.size = size
-	return nil
+	return z.sink.Finish(ctx, z.pos, 4096)
 }
 
-func (z *Writer) superblock(m *metadata, s *super) []byte {
+func (z *writer) superblock(m *metadata, s *super) []byte {
 	b := append(le{}, "hsqs"...).u32(m.count).u32(fsimage.Unix32(z.opts.Time)).u32(uint32(z.opts.BlockSize))
 	b = b.u32(uint32(len(z.entries))).u16(z.opts.compressorID()).u16(uint16(bits.TrailingZeros(uint(z.opts.BlockSize))))
 	b = b.u16(s.flags).u16(s.owners).u16(4).u16(0).u64(s.root).u64(s.size)

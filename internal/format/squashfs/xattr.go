@@ -21,7 +21,8 @@ func splitXattr(name string) (prefix uint16, rest string, ok bool) {
 	return 0, "", false
 }
 
-func checkXattrs(attrs map[string]string) error {
+func checkXattrs(e Entry) error {
+	attrs := e.Xattrs
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
 		if _, _, ok := splitXattr(name); !ok {
 			return fmt.Errorf("%w: extended attribute %.300q (only user, trusted and security are); use another format or take it off", ErrUnsupported, name)

@@ -20,7 +20,7 @@ const memoryMax = 60 << 20
 
 // Memory writes more than the limit, of which all is different.
 func (s *Suite) Memory(t *testing.T) {
-	w := s.Variants[s.Usual](failingTarget{}, 0)
+	w := s.usual(failingTarget{})
 	before := heap()
 	peak := watchHeap(func() {
 		for n := range 3 {

@@ -34,8 +34,8 @@ type Suite struct {
 	Precision time.Duration
 	// System says that there are attributes of the prefix system.
 	System bool
-	// Variants are writers with the time of the package.
-	Variants map[string]func(w io.WriterAt, workers int) Writer
+	// Variants are encoders with the time of the package.
+	Variants map[string]func(w io.WriterAt, workers int) Format
 	// Usual is the variant for what all have in common.
 	Usual string
 	// Judge compares an image with the tree, as another program sees it. It
@@ -52,6 +52,7 @@ func (s *Suite) Run(t *testing.T) {
 
 // RunUsual runs the tests of what all variants have in common.
 func (s *Suite) RunUsual(t *testing.T) {
+	t.Run("packs", s.packs)
 	t.Run("names", s.names)
 	t.Run("links", s.links)
 	t.Run("order", s.order)
@@ -65,13 +66,27 @@ func (s *Suite) RunUsual(t *testing.T) {
 // write makes an image of the files.
 func (s *Suite) write(t *testing.T, variant string, workers int, files []File) string {
 	t.Helper()
+	return s.writeWith(t, func(w io.WriterAt) Writer { return s.Variants[variant](w, workers).NewWriter(0) }, files)
+}
+
+// writePacks makes an image out of packs of so many files, as is usual.
+func (s *Suite) writePacks(t *testing.T, each int, files []File) string {
+	t.Helper()
+	return s.writeWith(t, func(w io.WriterAt) Writer { return s.Variants[s.Usual](w, 0).NewWriter(each) }, files)
+}
+
+// usual returns a writer of the usual variant.
+func (s *Suite) usual(w io.WriterAt) Writer { return s.Variants[s.Usual](w, 0).NewWriter(0) }
+
+func (s *Suite) writeWith(t *testing.T, create func(io.WriterAt) Writer, files []File) string {
+	t.Helper()
 	name := filepath.Join(t.TempDir(), "image")
 	f, err := os.Create(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	w := s.Variants[variant](f, workers)
+	w := create(f)
 	for _, file := range files {
 		if err := w.Add(t.Context(), file.Entry, file.Reader()); err != nil {
 			t.Error(err)
@@ -113,6 +128,14 @@ func (s *Suite) random(t *testing.T) {
 				s.check(t, variant, s.write(t, variant, 0, files), s.expect(files))
 			})
 		}
+	}
+}
+
+// packs has the content in several packs.
+func (s *Suite) packs(t *testing.T) {
+	for n, files := range []int{1, 7, 50} {
+		list := Random(uint64(n)+50, s.System)
+		s.check(t, s.Usual, s.writePacks(t, files, list), s.expect(list))
 	}
 }
 
