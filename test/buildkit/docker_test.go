@@ -33,6 +33,7 @@ func startDocker(t *testing.T) {
 	socket := "unix://" + filepath.Join(dir, "docker.sock")
 	var log lockedBuffer
 	cmd := exec.Command("dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs", "--host", socket,
+		"--add-runtime", "bounded="+boundedRuntime(t), "--default-runtime=bounded",
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"))
 	cmd.Stdout, cmd.Stderr = &log, &log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
