@@ -44,7 +44,7 @@ var tools = sync.OnceValues(func() (string, error) {
 // TestMain also lets the test program stand for others, when it is called so.
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == boundedName {
-		fmt.Fprintln(os.Stderr, boundedMain(os.Args[1:]))
+		fmt.Fprintln(os.Stderr, boundedMain(os.Args[0], os.Args[1:]))
 		os.Exit(1)
 	}
 	code := m.Run()

@@ -22,7 +22,6 @@ var excused = []string{
 	"fsck.erofs before 1.8",
 	"is too old",
 	"processes cannot be traced here",
-	"privileged containers do not work here",
 	"programs of other architectures cannot be registered here",
 }
 
