@@ -63,6 +63,8 @@ func TestDocker(t *testing.T) {
 	t.Run("configuration", testBuilderConfig)
 	t.Run("users", testBuilderUsers)
 	t.Run("load", testLoad)
+	t.Run("addresses", testContainerAddresses)
+	t.Run("context", testDockerContext)
 }
 
 // A builder that is as wanted is used again, others are replaced. Its state
