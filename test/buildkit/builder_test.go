@@ -110,7 +110,7 @@ func testBuilderLife(t *testing.T) {
 // change of either makes another one.
 func testBuilderConfig(t *testing.T) {
 	dir := t.TempDir()
-	writeCertificates(t, dir)
+	writeCertificates(t, dir, "127.0.0.1")
 	config := filepath.Join(dir, "mine.toml")
 	write := func(mark string) {
 		text := "[worker.oci.labels]\n mark = \"" + mark + "\"\n[registry.\"reg.example:5000\"]\n ca = [\"ca.pem\"]\n"
@@ -142,7 +142,7 @@ func testBuilderConfig(t *testing.T) {
 	if again := check("first"); again != first {
 		t.Error("a builder with the same configuration was not used again")
 	}
-	writeCertificates(t, dir)
+	writeCertificates(t, dir, "127.0.0.1")
 	second := check("first")
 	write("second")
 	if third := check("second"); second == first || third == second || !b.marked(t) {
