@@ -124,7 +124,7 @@ func main() {
 	if d, err := time.ParseDuration(os.Getenv("PAUSE")); err == nil {
 		time.Sleep(d)
 	}
-	if err := os.WriteFile("/stamped", []byte(os.Args[1]), 0o644); err != nil {
+	if err := os.WriteFile("/stamped", []byte(os.ExpandEnv(os.Args[1])), 0o644); err != nil {
 		panic(err)
 	}
 }

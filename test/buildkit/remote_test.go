@@ -3,7 +3,9 @@
 package buildkit
 
 import (
+	"maps"
 	"net"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -114,4 +116,62 @@ func testLost(t *testing.T, lose func(*daemon, remote)) {
 	if err == nil || !strings.Contains(err.Error(), first.address) {
 		t.Errorf("with the lost daemon only: %v", err)
 	}
+}
+
+// The builds for a platform go to the builder that is named for it, those for
+// others elsewhere. Steps that run on the platform of the builder need no
+// emulator.
+func TestPlatformBuilder(t *testing.T) {
+	needTools(t)
+	files := maps.Clone(packageFiles)
+	files["app/Dockerfile"] = "ARG BASE\nFROM --platform=$BUILDPLATFORM ${BASE} AS build\nARG TARGETARCH\nENV ARCH=$TARGETARCH\n" +
+		"RUN [\"/bin/stamp\", \"$ARCH\"]\nFROM scratch\nCOPY --from=build /stamped /\n"
+	dir := writeRepository(t, files)
+	app := loadPackage(t, dir, "app")
+	s := newCache(t, loadPackage(t, dir, "base"))
+	foreign := map[string]string{"linux/amd64": "linux/arm64", "linux/arm64": "linux/amd64"}[host]
+	_, named := startRemote(t, 0)
+	other := "unix://" + shortDir(t) + "/sock"
+	startDaemon(t, "--addr", other)
+	t.Setenv("BUILDKIT_HOST", other)
+	builders := pkglib.WithBuildBuilders(map[string]string{foreign: named.full()})
+	if _, err := buildFor(t.Context(), foreign, s, app, builders); err != nil {
+		t.Fatal(err)
+	}
+	if got := stamped(t, other); len(got) > 0 {
+		t.Errorf("steps of %s were done elsewhere: %q", foreign, got)
+	}
+	if _, err := build(t.Context(), s, app, builders); err != nil {
+		t.Fatal(err)
+	}
+	if here, there := stamped(t, other), stamped(t, named.address, named.flags()...); len(here) != 1 || len(there) != 1 {
+		t.Errorf("%s was built by %q, %s by %q", host, here, foreign, there)
+	}
+	for _, platform := range []string{host, foreign} {
+		img := imageOf(t, s, app, platform)
+		if got := fileOf(t, img, "stamped"); "linux/"+got != platform || "linux/"+img.Config.Architecture != platform {
+			t.Errorf("image of %s: %q, %s", platform, got, img.Config.Architecture)
+		}
+	}
+}
+
+// stamped lists what a daemon keeps of the steps it has done.
+func stamped(t *testing.T, address string, flags ...string) []string {
+	t.Helper()
+	out, err := exec.Command("buildctl", append([]string{"--addr", address}, append(flags, "du", "--verbose")...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("buildctl: %v\n%s", err, out)
+	}
+	var list []string
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "/bin/stamp") {
+			list = append(list, strings.TrimSpace(line))
+		}
+	}
+	return list
+}
+
+// flags are those of buildctl.
+func (r remote) flags() []string {
+	return []string{"--tlscacert", filepath.Join(r.certificates, "ca.pem"), "--tlscert", filepath.Join(r.certificates, "cert.pem"), "--tlskey", filepath.Join(r.certificates, "key.pem")}
 }
