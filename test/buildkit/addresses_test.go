@@ -3,15 +3,10 @@
 package buildkit
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/linuxkit/linuxkit/internal/content"
@@ -108,127 +103,4 @@ func testDockerContext(t *testing.T) {
 	if got := docker(t, nil, "--context", "far", "container", "inspect", "--format", "{{.State.Running}}", "context"); got != "true" {
 		t.Errorf("the builder container runs: %s", got)
 	}
-}
-
-// startPodman has podman keep all that it needs below a directory.
-func startPodman(t *testing.T) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("podman needs root for a daemon in a container")
-	}
-	if _, err := exec.LookPath("podman"); err != nil {
-		t.Skip("podman is not installed")
-	}
-	dir := shortDir(t)
-	t.Cleanup(func() { unmountBelow(t, dir) })
-	for name, text := range map[string]string{
-		"containers": "[containers]\nnetns = \"host\"\n[engine]\nruntime = \"bounded\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n" +
-			fmt.Sprintf("tmp_dir = %q\n[engine.runtimes]\nbounded = [%q]\n", dir+"/tmp", boundedRuntime(t)),
-		"storage": fmt.Sprintf("[storage]\ndriver = \"vfs\"\ngraphroot = %q\nrunroot = %q\n", dir+"/graph", dir+"/run"),
-	} {
-		file := filepath.Join(dir, name+".conf")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		t.Setenv(map[string]string{"containers": "CONTAINERS_CONF", "storage": "CONTAINERS_STORAGE_CONF"}[name], file)
-	}
-}
-
-func TestPodman(t *testing.T) {
-	tools := needTools(t)
-	startPodman(t)
-	podman := func(args ...string) *exec.Cmd {
-		cmd := exec.Command("podman", args...)
-		cmd.Stdin = builderArchive(t, tools)
-		return cmd
-	}
-	if out, err := podman(builderImport...).CombinedOutput(); err != nil {
-		t.Fatalf("podman import: %v\n%s", err, out)
-	}
-	if out, err := podman("run", "--detach", "--privileged", "--name", "standing", builderImage, "--addr", "unix:///run/buildkit/buildkitd.sock").CombinedOutput(); err != nil {
-		t.Fatalf("podman run: %v\n%s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := podman("rm", "--force", "--time", "5", "standing").CombinedOutput(); err != nil {
-			t.Errorf("podman rm: %v\n%s", err, out)
-		}
-	})
-	if !eventually(func() bool { return podman("exec", "standing", "buildctl", "debug", "workers").Run() == nil }) {
-		out, err := podman("logs", "standing").CombinedOutput()
-		t.Fatalf("%s, %v", out, err)
-	}
-	checkAddress(t, "podman-container://standing", "podman-container://nosuch")
-}
-
-// startSSH runs a server with keys of its own; ssh knows it as "builder". Its
-// users find buildctl on the PATH.
-func startSSH(t *testing.T) {
-	t.Helper()
-	sshd, err := exec.LookPath("sshd")
-	if errors.Is(err, exec.ErrNotFound) {
-		sshd, err = exec.LookPath("/usr/sbin/sshd")
-	}
-	if err != nil {
-		t.Skip("sshd is not installed")
-	}
-	if os.Getuid() != 0 {
-		t.Skip("sshd needs root")
-	}
-	if err := os.Mkdir("/run/sshd", 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		t.Fatal(err)
-	}
-	ssh, err := exec.LookPath("ssh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, address := t.TempDir(), freePort(t)
-	for _, name := range []string{"host", "user"} {
-		if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(dir, name)).CombinedOutput(); err != nil {
-			t.Fatalf("ssh-keygen: %v\n%s", err, out)
-		}
-	}
-	key, err := os.ReadFile(filepath.Join(dir, "host.pub"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{
-		"sshd_config": "ListenAddress " + address + "\nHostKey " + dir + "/host\nAuthorizedKeysFile " + dir + "/user.pub\nStrictModes no\nPidFile none\nUsePAM no\n" +
-			"PermitRootLogin prohibit-password\nPasswordAuthentication no\nSetEnv PATH=" + os.Getenv("PATH") + "\n",
-		"ssh_config": "Host builder\nHostName 127.0.0.1\nPort " + port + "\nUser root\nBatchMode yes\nIdentitiesOnly yes\nIdentityFile " + dir + "/user\nUserKnownHostsFile " + dir + "/known\nHostKeyAlias builder\n",
-		"known":      "builder " + string(key),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var log lockedBuffer
-	cmd := exec.Command(sshd, "-D", "-e", "-f", filepath.Join(dir, "sshd_config"))
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	})
-	writeProgram(t, "ssh", "exec "+ssh+" -F "+dir+"/ssh_config \"$@\"\n")
-	if !eventually(func() bool { return exec.Command("ssh", "builder", "buildctl", "--version").Run() == nil }) {
-		t.Fatalf("sshd does not answer:\n%s", log.String())
-	}
-}
-
-func TestSSH(t *testing.T) {
-	needTools(t)
-	startSSH(t)
-	socket := shortDir(t) + "/sock"
-	startDaemon(t, "--addr", "unix://"+socket)
-	checkAddress(t, "ssh://builder"+socket, "ssh://nosuch.invalid"+socket)
 }

@@ -65,6 +65,15 @@ func TestDocker(t *testing.T) {
 	t.Run("load", testLoad)
 	t.Run("addresses", testContainerAddresses)
 	t.Run("context", testDockerContext)
+	t.Run("interrupt", func(t *testing.T) {
+		t.Setenv("BUILDKIT_HOST", "")
+		t.Setenv("LINUXKIT_BUILDER_NAME", "interrupted")
+		t.Setenv("LINUXKIT_BUILDER_IMAGE", builderImage)
+		interrupt(t, "interrupted-container")
+		if got := docker(t, nil, "container", "inspect", "--format", "{{.State.Running}}", "interrupted"); got != "true" {
+			t.Errorf("the builder container runs: %s", got)
+		}
+	})
 }
 
 // A builder that is as wanted is used again, others are replaced. Its state
