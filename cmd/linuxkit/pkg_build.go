@@ -39,10 +39,11 @@ A package made of layers is built by this program. One with a Dockerfile is
 built by BuildKit: by the one that --builders names for the platform, else the
 one at the address in BUILDKIT_HOST, else one in a container that docker runs,
 else by the buildkitd on the PATH, which is started for the time of the build.
-An address is unix://<path>, tcp://<host>:<port>[?tlsdir=<dir>], ssh://<host>,
-docker-container://<name>, podman-container://<name>, kube-pod://<name> or
-buildkitd:// for the one on the PATH; anything else is the name of a docker
-context.`,
+An address is unix://<path>, tcp://<host>:<port>[?tlsdir=<dir>],
+ssh://[<user>@]<host>[:<port>][<path>], docker-container://<name>,
+podman-container://<name>, nerdctl-container://<name>, kube-pod://<name>,
+npipe:// on Windows, or buildkitd:// for the one on the PATH; anything else is
+the name of a docker context.`,
 		Example: `  linuxkit pkg build pkg/init pkg/runc
   linuxkit pkg build --platforms linux/arm64 --force pkg/*
   linuxkit pkg build --push --release v1.0.0 pkg/init

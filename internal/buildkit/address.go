@@ -7,13 +7,17 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/moby/buildkit/client"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	// Ways to reach a daemon besides sockets.
 	_ "github.com/moby/buildkit/client/connhelper/dockercontainer"
 	_ "github.com/moby/buildkit/client/connhelper/kubepod"
 	_ "github.com/moby/buildkit/client/connhelper/nerdctlcontainer"
+	_ "github.com/moby/buildkit/client/connhelper/npipe"
 	_ "github.com/moby/buildkit/client/connhelper/podmancontainer"
 	_ "github.com/moby/buildkit/client/connhelper/ssh"
 )
@@ -41,6 +45,10 @@ func CheckAddress(text string) error {
 	return fmt.Errorf("BuildKit address %q does not start with one of %s://", text, strings.Join(schemes, "://, "))
 }
 
+// silence is how long nothing that was sent may be acknowledged, Timeout, before
+// the other side counts as lost. Time is no less than what servers put up with.
+var silence = keepalive.ClientParameters{Time: 6 * time.Minute, Timeout: 20 * time.Second}
+
 // dial connects to the daemon at an address. Nothing is sent yet.
 func dial(ctx context.Context, address string) (*client.Client, error) {
 	if err := CheckAddress(address); err != nil {
@@ -50,7 +58,7 @@ func dial(ctx context.Context, address string) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(ctx, address, opts...)
+	c, err := client.New(ctx, address, append(opts, client.WithGRPCDialOption(grpc.WithKeepaliveParams(silence)))...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to BuildKit at %s: %w", address, err)
 	}

@@ -214,7 +214,7 @@ func (d *child) await(ctx context.Context, ended <-chan error) error {
 // command is the command line of the daemon: without root it runs in a user
 // namespace, which rootlesskit makes.
 func (d *child) command() ([]string, error) {
-	argv := []string{d.program, "--addr", d.address(), "--root", d.root, "--containerd-worker=false"}
+	argv := []string{d.program, "--addr", d.address(), "--root", d.root, "--otel-socket-path", d.file("otel.sock"), "--containerd-worker=false"}
 	if d.config != "" {
 		argv = append(argv, "--config", d.config)
 	}

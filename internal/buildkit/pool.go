@@ -165,13 +165,12 @@ func (p *Pool) fallback(ctx context.Context, platform ocispec.Platform) (string,
 	if p.config.Host != "" {
 		return p.config.Host, nil
 	}
-	d := docker{context: defaultContext}
-	why := d.usable(ctx)
+	own := docker{context: "linuxkit-" + strings.ReplaceAll(image.Format(platform), "/", "-")}
+	if own.exists(ctx) {
+		return own.context, nil
+	}
+	why := docker{context: defaultContext}.usable(ctx)
 	if why == nil {
-		own := "linuxkit-" + strings.ReplaceAll(image.Format(platform), "/", "-")
-		if (docker{context: own}).exists(ctx) {
-			return own, nil
-		}
 		return defaultContext, nil
 	}
 	if _, err := findChild(p.config.Container.ConfigPath); err != nil {

@@ -9,11 +9,13 @@ import (
 	"maps"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/buildkit/client/connhelper"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -136,6 +138,19 @@ func TestStore(t *testing.T) {
 	}
 	if err := (store{s}).Delete(t.Context(), desc.Digest); !errdefs.IsNotImplemented(err) || !s.Has(t.Context(), desc) {
 		t.Errorf("delete: %v", err)
+	}
+}
+
+// Every kind of address that is accepted has its code linked in.
+func TestSchemes(t *testing.T) {
+	for _, scheme := range schemes {
+		if scheme == "unix" || scheme == "tcp" {
+			continue // the client has them
+		}
+		helper, err := connhelper.GetConnectionHelper(scheme + "://name")
+		if foreign := scheme == "npipe" && runtime.GOOS != "windows"; (helper == nil) != foreign || (err != nil) != foreign {
+			t.Errorf("%s: %v, %v", scheme, helper, err)
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ import (
 // pingTime is how long a daemon may take to show that it is there.
 const pingTime = 10 * time.Second
 
+// beatTime is the time between signs of life during a build.
+const beatTime = 10 * time.Second
+
 // solve has c build r and writes the image to w, as a tar of an OCI layout.
 func solve(ctx context.Context, c *client.Client, r Request, w io.Writer) error {
 	opt, done, err := r.options(ctx, c, w)
@@ -31,6 +34,7 @@ func solve(ctx context.Context, c *client.Client, r Request, w io.Writer) error 
 	}
 	defer done()
 	g, gctx := errgroup.WithContext(ctx)
+	go beat(gctx, c)
 	status, shown := make(chan *client.SolveStatus), make(chan *client.SolveStatus)
 	var last tail
 	g.Go(func() error { return r.Progress.show(shown) })
@@ -49,6 +53,14 @@ func solve(ctx context.Context, c *client.Client, r Request, w io.Writer) error 
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
 	return r.explain(err, &last, host)
+}
+
+// beat sends something now and then. A host that has vanished from the network
+// during a long step is only noticed by what it does not acknowledge.
+func beat(ctx context.Context, c *client.Client) {
+	for sleep(ctx, beatTime) == nil {
+		_, _ = c.ListWorkers(ctx) // solving tells what is wrong
+	}
 }
 
 // explain adds to an error what the user has not seen, and how to mend it.

@@ -65,8 +65,8 @@ func TestBackends(t *testing.T) {
 		}
 	}
 	t.Run("tls", func(t *testing.T) {
-		address, dir := startTLS(t)
-		t.Setenv("BUILDKIT_HOST", address+"?tlsdir="+dir)
+		_, r := startRemote(t, 0)
+		t.Setenv("BUILDKIT_HOST", r.full())
 		check(t)
 	})
 	t.Run("container", func(t *testing.T) {

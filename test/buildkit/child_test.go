@@ -16,6 +16,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/layer"
 	"github.com/linuxkit/linuxkit/pkglib"
 )
@@ -46,6 +47,24 @@ func root(t *testing.T, s *content.Store, ref string) ocispec.Descriptor {
 	return d
 }
 
+// fileOf is what a file of an image holds.
+func fileOf(t *testing.T, img *image.Image, name string) (text string) {
+	t.Helper()
+	opts := layer.Options{Keep: func(n string) bool { return n == name }}
+	err := layer.Flatten(t.Context(), img.Layers(), opts, func(e *layer.Entry) error {
+		if e.Content == nil {
+			return nil
+		}
+		data, err := io.ReadAll(e.Content)
+		text = string(data)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return text
+}
+
 func checkApp(t *testing.T, s *content.Store, app pkglib.Pkg) {
 	t.Helper()
 	checkAppFor(t, s, app, host)
@@ -54,17 +73,8 @@ func checkApp(t *testing.T, s *content.Store, app pkglib.Pkg) {
 func checkAppFor(t *testing.T, s *content.Store, app pkglib.Pkg, platform string) {
 	t.Helper()
 	img := imageOf(t, s, app, platform)
-	files := map[string]string{}
-	err := layer.Flatten(t.Context(), img.Layers(), layer.Options{}, func(e *layer.Entry) error {
-		if e.Content == nil || e.Header.Size > 100 {
-			return nil
-		}
-		data, err := io.ReadAll(e.Content)
-		files[e.Header.Name] = string(data)
-		return err
-	})
-	if err != nil || files["stamped"] != "done" || files["lib/data"] != "data\n" {
-		t.Errorf("image has %v, %v", files, err)
+	if fileOf(t, img, "stamped") != "done" || fileOf(t, img, "lib/data") != "data\n" {
+		t.Errorf("image has %q and %q", fileOf(t, img, "stamped"), fileOf(t, img, "lib/data"))
 	}
 	if got := img.Config.Config.Labels["org.mobyproject.config"]; got != `{"pid":"host"}` {
 		t.Errorf("label %q", got)

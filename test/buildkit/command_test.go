@@ -56,6 +56,7 @@ func start(t *testing.T, cache string, args ...string) *process {
 	p := &process{Cmd: exec.Command(file, args...)}
 	p.Stdout, p.Stderr = &p.out, &p.log
 	p.Env = append(os.Environ(), "LINUXKIT_CACHE="+cache, "LINUXKIT_MIRROR=http://127.0.0.1:1", "LINUXKIT_POLICY=")
+	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,8 @@ func interrupt(t *testing.T, mark string) {
 		p.Process.Kill()
 		t.Fatalf("the step does not start:\n%s", p.log.String())
 	}
-	if err := p.Process.Signal(os.Interrupt); err != nil {
+	// A terminal sends it also to what the process runs, such as ssh.
+	if err := syscall.Kill(-p.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	if status := p.end(t); status != 1 {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,7 +42,12 @@ var tools = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
+// TestMain also lets the test program stand for others, when it is called so.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == boundedName {
+		fmt.Fprintln(os.Stderr, boundedMain(os.Args[0], os.Args[1:]))
+		os.Exit(1)
+	}
 	code := m.Run()
 	if toolsWanted && os.Getenv(builtTools) == "" {
 		dir, _ := tools()
@@ -118,7 +124,7 @@ func main() {
 	if d, err := time.ParseDuration(os.Getenv("PAUSE")); err == nil {
 		time.Sleep(d)
 	}
-	if err := os.WriteFile("/stamped", []byte(os.Args[1]), 0o644); err != nil {
+	if err := os.WriteFile("/stamped", []byte(os.ExpandEnv(os.Args[1])), 0o644); err != nil {
 		panic(err)
 	}
 }
@@ -236,12 +242,19 @@ type daemon struct {
 // startDaemon runs buildkitd and waits until its address answers.
 func startDaemon(t *testing.T, args ...string) *daemon {
 	t.Helper()
+	return startDaemonWith(t, nil, args...)
+}
+
+// startDaemonWith runs it with a command that runs others.
+func startDaemonWith(t *testing.T, runner []string, args ...string) *daemon {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("a daemon without supervision needs root")
 	}
 	dir := shortDir(t)
 	t.Cleanup(func() { unmountBelow(t, dir) })
-	d := &daemon{cmd: exec.Command("buildkitd", append([]string{"--root", dir, "--containerd-worker=false"}, args...)...)}
+	argv := slices.Concat(runner, []string{"buildkitd", "--root", dir, "--containerd-worker=false"}, args)
+	d := &daemon{cmd: exec.Command(argv[0], argv[1:]...)}
 	d.cmd.Stdout, d.cmd.Stderr = &d.log, &d.log
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := d.cmd.Start(); err != nil {
@@ -258,9 +271,11 @@ func startDaemon(t *testing.T, args ...string) *daemon {
 	return nil
 }
 
+// stop ends the daemon, which waits for its clients, but not for lost ones.
 func (d *daemon) stop() {
 	if d.cmd.ProcessState == nil {
 		d.cmd.Process.Signal(syscall.SIGTERM)
+		defer time.AfterFunc(10*time.Second, func() { d.cmd.Process.Kill() }).Stop()
 		d.cmd.Wait()
 	}
 }
