@@ -22,7 +22,7 @@ const archiveVersion = 2
 
 // kindNeeded marks a directory in a list of paths that an archive supposes but
 // does not hold. The other kinds are those of [rootfs.Kind].
-const kindNeeded = 'p'
+const kindNeeded rootfs.Kind = 'p'
 
 // encoder writes entries as one compressed cpio archive.
 type encoder struct {
@@ -82,26 +82,20 @@ func encodeArchive(ctx context.Context, s *rootfs.Segment, c codec, w io.Writer)
 	}
 	var tree rootfs.Tree
 	var list bytes.Buffer
-	tree.Begin(s)
-	note := func(kind byte, name string) error {
-		list.WriteByte(kind)
+	note := func(kind rootfs.Kind, name string) {
+		list.WriteByte(byte(kind))
 		list.WriteString(name)
 		list.WriteByte(0)
-		if kind == kindNeeded {
-			kind = byte(rootfs.KindDir)
-		}
-		_, err := tree.Add(name, rootfs.Kind(kind))
-		return err
 	}
-	err = s.Walk(ctx, &tree, func(e *rootfs.Entry) error {
-		for _, dir := range missingParents(&tree, e.Header.Name) {
-			if err := note(kindNeeded, dir); err != nil {
-				return err
-			}
-		}
-		if err := note(byte(rootfs.KindOf(e)), e.Header.Name); err != nil {
+	err = tree.Walk(ctx, s, func(e *rootfs.Entry, _ bool) error {
+		missing, err := tree.AddParents(e.Header.Name)
+		if err != nil {
 			return err
 		}
+		for _, dir := range missing {
+			note(kindNeeded, dir)
+		}
+		note(rootfs.KindOf(e), e.Header.Name)
 		return enc.entry(e)
 	})
 	if err != nil {
