@@ -198,7 +198,7 @@ func cachePull(ctx context.Context, a *app, s *content.Store, remote *registry.C
 			}
 		}
 	}
-	if err := a.checkPulled(ctx, s, remote, full, root, platforms); err != nil {
+	if err := image.CheckPulled(ctx, s, a.check(s, remote), full, root, platforms); err != nil {
 		return err
 	}
 	return image.TagArches(ctx, s, full, root)
