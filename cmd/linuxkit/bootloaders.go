@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -24,7 +25,7 @@ const (
 
 // loadBootLoaders reads the boot loaders if one of the formats needs them.
 func (p *project) loadBootLoaders(ctx context.Context, local *pkglib.Local, files []string) (*bootloader.Set, error) {
-	if !needLoaders(p.formats) {
+	if !slices.ContainsFunc(p.options.formats, func(f output.Format) bool { return f.NeedsLoaders }) {
 		return nil, nil
 	}
 	ref, err := bootLoadersRef(ctx, local, files, p.options.loaders)
@@ -36,15 +37,6 @@ func (p *project) loadBootLoaders(ctx context.Context, local *pkglib.Local, file
 		return nil, fmt.Errorf("find boot loaders: %w; --boot-loaders names another image", err)
 	}
 	return bootloader.Load(ctx, img.Layers(), p.options.arch)
-}
-
-func needLoaders(formats []output.Format) bool {
-	for _, f := range formats {
-		if f.NeedsLoaders {
-			return true
-		}
-	}
-	return false
 }
 
 // bootLoadersRef returns the name of the image: as given, that of the package
