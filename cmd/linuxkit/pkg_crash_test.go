@@ -105,7 +105,8 @@ func TestKillPackageBuild(t *testing.T) {
 		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 		kill()
 		running.Wait()
-		if victim.ProcessState.Success() {
+		// On a busy machine it may not even have started.
+		if state := victim.ProcessState; state != nil && state.Success() {
 			t.Logf("round %d: nothing was killed", n)
 		}
 		succeed(t, "--cache", cache, "cache", "verify")
