@@ -158,11 +158,7 @@ make the command fail.`,
 			if err != nil {
 				return err
 			}
-			s, err := content.Open(a.cacheDir)
-			if err != nil {
-				return err
-			}
-			remote, err := a.registry(s)
+			s, remote, err := a.cacheAndRegistry()
 			if err != nil {
 				return err
 			}
