@@ -99,18 +99,21 @@ func (f *File) publish() error {
 	// process is killed in between, that stays. Others are renamed closed,
 	// as not every system renames open files.
 	if temp != f.Name() {
-		return errors.Join(rename(temp, f.name), f.File.Close())
+		return errors.Join(f.rename(temp), f.File.Close())
 	}
 	if err := f.File.Close(); err != nil {
 		os.Remove(temp)
 		return err
 	}
-	return rename(temp, f.name)
+	return f.rename(temp)
 }
 
 // rename removes the file if it cannot get its name.
-func rename(temp, name string) error {
-	err := os.Rename(temp, name)
+func (f *File) rename(temp string) error {
+	if f.Volatile && exchange(temp, f.name) == nil {
+		return os.Remove(temp)
+	}
+	err := os.Rename(temp, f.name)
 	if err != nil {
 		os.Remove(temp)
 	}

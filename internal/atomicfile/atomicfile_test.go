@@ -39,6 +39,33 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// TestVolatile replaces files that nobody waits for.
+func TestVolatile(t *testing.T) {
+	dir := t.TempDir()
+	for _, s := range []string{"one", "two", "three"} {
+		f, err := Create(filepath.Join(dir, "out"), 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Volatile = true
+		if err := errors.Join(text(s)(f), f.Commit(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		checkFiles(t, dir, map[string]string{"out": s})
+	}
+	if err := os.Mkdir(filepath.Join(dir, "d"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Create(filepath.Join(dir, "d"), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Volatile = true
+	if err := f.Commit(t.Context()); err == nil {
+		t.Error("a directory was replaced")
+	}
+}
+
 // TestCancelled wants nothing to appear, under no name, once the work is
 // cancelled.
 func TestCancelled(t *testing.T) {

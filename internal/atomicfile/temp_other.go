@@ -15,3 +15,5 @@ func dropTemp(f *os.File) {
 	f.Close()
 	os.Remove(f.Name())
 }
+
+func exchange(string, string) error { return errors.ErrUnsupported }

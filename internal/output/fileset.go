@@ -24,12 +24,20 @@ func newFileSet(prefix string, suffixes []string) *fileSet {
 
 // write makes the file with that suffix from what fn writes.
 func (s *fileSet) write(suffix string, fn func(f *os.File) error) error {
-	f, err := createOutput(s.prefix + suffix)
+	f, err := s.create(suffix)
 	if err != nil {
 		return err
 	}
+	return fn(f)
+}
+
+func (s *fileSet) create(suffix string) (*os.File, error) {
+	f, err := createOutput(s.prefix + suffix)
+	if err != nil {
+		return nil, err
+	}
 	s.temps[suffix] = f
-	return fn(f.File)
+	return f.File, nil
 }
 
 // commit gives all written files their names. Files of an earlier run for
