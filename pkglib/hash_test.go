@@ -3,11 +3,12 @@ package pkglib
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/linuxkit/linuxkit/internal/gittest"
 )
 
 // The tree of pkg/foo, and that of pkg/bar mixed with lib, computed once by
@@ -250,11 +251,7 @@ func BenchmarkLoad50(b *testing.B) {
 		writeFile(b, filepath.Join(path, "build.yml"), fmt.Sprintf("image: p%d\n", i))
 		paths = append(paths, path)
 	}
-	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", "x"}} {
-		if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
-			b.Skipf("git %v: %v: %s", args, err, out)
-		}
-	}
+	gittest.InitIn(b, dir)
 	for b.Loop() {
 		if _, err := NewFromConfig(b.Context(), defaults, paths...); err != nil {
 			b.Fatal(err)

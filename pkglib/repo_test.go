@@ -5,10 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/linuxkit/linuxkit/internal/gittest"
 )
 
 // testRepo is a repository with the packages pkg/foo and pkg/bar, the latter
@@ -20,22 +21,7 @@ type testRepo struct {
 
 func newTestRepo(t *testing.T) *testRepo {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
-	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
-	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-	for _, who := range []string{"AUTHOR", "COMMITTER"} {
-		t.Setenv("GIT_"+who+"_NAME", "A")
-		t.Setenv("GIT_"+who+"_EMAIL", "a@example.org")
-		t.Setenv("GIT_"+who+"_DATE", "2026-01-02T03:04:05Z")
-	}
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &testRepo{t, dir}
-	r.git("init", "-q")
+	r := &testRepo{t, gittest.Init(t)}
 	r.write(".gitignore", "*.o\n")
 	r.write("pkg/foo/build.yml", "image: foo\n")
 	r.write("pkg/foo/data", "data\n")
@@ -50,11 +36,7 @@ func (r *testRepo) path(name string) string { return filepath.Join(r.dir, filepa
 
 func (r *testRepo) git(args ...string) string {
 	r.Helper()
-	out, err := exec.Command("git", append([]string{"-C", r.dir}, args...)...).CombinedOutput()
-	if err != nil {
-		r.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
+	return gittest.Run(r, r.dir, args...)
 }
 
 func (r *testRepo) write(name, text string) {
@@ -74,8 +56,7 @@ func writeFile(t testing.TB, path, text string) {
 
 func (r *testRepo) commit() {
 	r.Helper()
-	r.git("add", "-A")
-	r.git("commit", "-qm", "x")
+	gittest.Commit(r, r.dir)
 }
 
 // tree is what git itself says about a path.

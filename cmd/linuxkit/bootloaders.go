@@ -26,7 +26,7 @@ var bootLoaders = map[bootloader.Package]string{
 // loadBootLoaders reads the boot loaders that the formats need.
 func (p *project) loadBootLoaders(ctx context.Context, local *pkglib.Local, files []string) (*bootloader.Set, error) {
 	var layers []layer.Blob
-	for _, pkg := range loaderPackages(p.formats) {
+	for _, pkg := range loaderPackages(p.options.formats) {
 		ref, err := bootLoadersRef(ctx, local, files, pkg, p.options.loaders)
 		if err != nil {
 			return nil, err

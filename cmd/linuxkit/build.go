@@ -22,7 +22,8 @@ type buildOptions struct {
 	docker     bool
 	dir        string
 	dryRun     bool
-	formats    []string
+	names      []string        // of formats
+	formats    []output.Format // what names and arch select
 	name       string
 	out        string
 	pull       bool
@@ -77,7 +78,7 @@ func (o *buildOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.dir, "dir", "", "directory of the output files (default the current directory)")
 	flags.BoolVar(&o.docker, "docker", false, "look for images in the Docker engine first")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print the merged configuration and stop")
-	flags.StringSliceVarP(&o.formats, "format", "f", nil, "output formats, separated by commas; may be repeated")
+	flags.StringSliceVarP(&o.names, "format", "f", nil, "output formats, separated by commas; may be repeated")
 	flags.StringVar(&o.name, "name", "", "base name of the output files (default the last file's, without extension)")
 	flags.StringVarP(&o.out, "output", "o", "", "write one format to this file, or to standard output if it is -")
 	flags.StringVar(&o.out, "o", "", "same as --output")
@@ -114,20 +115,14 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 	if err := errors.Join(o.sbom.check(), o.lock.check()); err != nil {
 		return err
 	}
-	switch {
-	case len(o.formats) > 0:
-	case cmd.Flags().Changed("format"):
-		o.formats = []string{""} // no format of this name
-	case o.out != "":
-		o.formats = []string{"tar"}
-	default:
-		o.formats = []string{"kernel+initrd"}
+	if cmd.Flags().Changed("format") && len(o.names) == 0 {
+		o.names = []string{""} // there is no format of this name
 	}
-	formats, err := output.Select(o.formats, o.arch)
-	if err != nil {
+	if err := o.selectFormats(); err != nil {
 		return err
 	}
 	if cmd.Flags().Changed("size") {
+		var err error
 		if o.diskSize, err = diskSize(o.size); err != nil {
 			return err
 		}
@@ -139,11 +134,24 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 		o.name = baseName(args[len(args)-1])
 	}
 	if o.out != "" {
-		if err := checkOut(cmd, formats); err != nil {
+		if err := checkOut(cmd, o.formats); err != nil {
 			return err
 		}
 	}
 	return o.checkInputTar()
+}
+
+// selectFormats finds the formats that are asked for.
+func (o *buildOptions) selectFormats() (err error) {
+	switch {
+	case len(o.names) > 0:
+	case o.out != "":
+		o.names = []string{"tar"}
+	default:
+		o.names = []string{"kernel+initrd"}
+	}
+	o.formats, err = output.Select(o.names, o.arch)
+	return err
 }
 
 // diskSize reads the size of a disk, which it returns in bytes.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -69,49 +68,17 @@ func (p *project) again(ctx context.Context, names []string) error {
 // compareFiles says how the second file differs from the first, "" if it does
 // not.
 func compareFiles(ctx context.Context, first, second string) (string, error) {
-	offset, err := firstDifference(first, second)
-	if err != nil || offset < 0 {
+	d, err := inspect.CompareFiles(ctx, first, second)
+	if err != nil || d == nil {
 		return "", err
 	}
-	what := fmt.Sprintf("%s differs from byte %d on", first, offset)
-	a, errA := inspect.Open(ctx, first)
-	b, errB := inspect.Open(ctx, second)
-	if errA != nil || errB != nil {
+	what := fmt.Sprintf("%s differs from byte %d on", first, d.Offset)
+	switch {
+	case d.Trees == nil:
 		return what, nil
-	}
-	c := inspect.Diff(a, b, inspect.DiffOptions{Times: true})
-	if c.Equal() {
+	case d.Trees.Equal():
 		return what + "; the files in it are the same", nil
 	}
-	return fmt.Sprintf("%s: %d paths differ, the first is %s", what, len(c.Differences), describeDifference(c.Differences[0])), nil
-}
-
-// firstDifference returns the offset of the first byte in which two files
-// differ, -1 if they are equal.
-func firstDifference(first, second string) (int64, error) {
-	f, err := os.Open(first)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	g, err := os.Open(second)
-	if err != nil {
-		return 0, err
-	}
-	defer g.Close()
-	a, b := bufio.NewReaderSize(f, 1<<16), bufio.NewReaderSize(g, 1<<16)
-	for n := int64(0); ; n++ {
-		x, errX := a.ReadByte()
-		y, errY := b.ReadByte()
-		switch {
-		case errX == io.EOF && errY == io.EOF:
-			return -1, nil
-		case errX == io.EOF || errY == io.EOF:
-			return n, nil
-		case errX != nil || errY != nil:
-			return 0, errors.Join(errX, errY)
-		case x != y:
-			return n, nil
-		}
-	}
+	paths := d.Trees.Differences
+	return fmt.Sprintf("%s: %d paths differ, the first is %s", what, len(paths), describeDifference(paths[0])), nil
 }

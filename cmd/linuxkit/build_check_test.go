@@ -22,9 +22,12 @@ func TestCheckFindsDifferences(t *testing.T) {
 		{"kernel+initrd", "", []string{"x-initrd.img differs from byte ", ": 1 paths differ, the first is ~ etc/random: content"}},
 	} {
 		writeFile(t, source, "first")
-		o := buildOptions{arch: "amd64", formats: []string{c.format}, name: "x", dir: dir, sbom: sbomOptions{off: true}}
+		o := buildOptions{arch: "amd64", names: []string{c.format}, name: "x", dir: dir, sbom: sbomOptions{off: true}}
 		if c.out != "" {
 			o.out = filepath.Join(dir, c.out)
+		}
+		if err := o.selectFormats(); err != nil {
+			t.Fatal(err)
 		}
 		a := &app{cacheDir: copyRecorded(t), stdout: io.Discard, stderr: io.Discard}
 		p, err := a.prepare(t.Context(), []string{yaml}, o)

@@ -57,7 +57,6 @@ func (a *app) build(ctx context.Context, files []string, o buildOptions) (string
 // project is a configuration on its way to outputs.
 type project struct {
 	options  buildOptions
-	formats  []output.Format
 	cfg      *config.Config
 	images   *image.Resolver
 	saveLock func(context.Context) error
@@ -77,10 +76,6 @@ type project struct {
 
 // prepare reads the configuration; images are only looked for by plan.
 func (a *app) prepare(ctx context.Context, files []string, o buildOptions) (*project, error) {
-	formats, err := output.Select(o.formats, o.arch)
-	if err != nil {
-		return nil, err
-	}
 	local, err := a.localPackages()
 	if err != nil {
 		return nil, err
@@ -92,7 +87,7 @@ func (a *app) prepare(ctx context.Context, files []string, o buildOptions) (*pro
 	if err != nil {
 		return nil, err
 	}
-	p := &project{options: o, formats: formats, cfg: cfg}
+	p := &project{options: o, cfg: cfg}
 	if o.dryRun {
 		return p, nil
 	}
@@ -149,14 +144,14 @@ func (p *project) write(ctx context.Context, stdout io.Writer) ([]string, error)
 		return p.writeOut(ctx, stdout)
 	}
 	progress.Infof(ctx, "Create outputs:")
-	return output.Write(ctx, p.sys, p.formats, p.out)
+	return output.Write(ctx, p.sys, p.options.formats, p.out)
 }
 
 // writeOut makes the one output of --output.
 func (p *project) writeOut(ctx context.Context, stdout io.Writer) ([]string, error) {
 	out := p.options.out
 	if out == "-" {
-		return nil, p.formats[0].Stream(ctx, p.sys, p.out, stdout)
+		return nil, p.options.formats[0].Stream(ctx, p.sys, p.out, stdout)
 	}
-	return []string{out}, p.formats[0].WriteFile(ctx, p.sys, p.out, out)
+	return []string{out}, p.options.formats[0].WriteFile(ctx, p.sys, p.out, out)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -42,22 +43,15 @@ func (o *buildOptions) outputs() []string {
 		return []string{o.out}
 	}
 	var all []string
-	for _, name := range o.formats {
-		if f, err := output.Lookup(name); err == nil {
-			all = append(all, f.Files(filepath.Join(o.dir, o.name))...)
-		}
+	for _, f := range o.formats {
+		all = append(all, f.Files(filepath.Join(o.dir, o.name))...)
 	}
 	return all
 }
 
 // needsKernel tells whether a format looks into the kernel.
 func (o *buildOptions) needsKernel() bool {
-	for _, name := range o.formats {
-		if f, err := output.Lookup(name); err != nil || !f.Streamable {
-			return true
-		}
-	}
-	return o.decompress
+	return o.decompress || slices.ContainsFunc(o.formats, func(f output.Format) bool { return !f.Streamable })
 }
 
 // reuse is the tar of an earlier build, and a place for what describes images.

@@ -158,11 +158,7 @@ make the command fail.`,
 			if err != nil {
 				return err
 			}
-			s, err := content.Open(a.cacheDir)
-			if err != nil {
-				return err
-			}
-			remote, err := a.registry(s)
+			s, remote, err := a.cacheAndRegistry()
 			if err != nil {
 				return err
 			}
@@ -198,7 +194,7 @@ func cachePull(ctx context.Context, a *app, s *content.Store, remote *registry.C
 			}
 		}
 	}
-	if err := a.checkPulled(ctx, s, remote, full, root, platforms); err != nil {
+	if err := image.CheckPulled(ctx, s, a.check(s, remote), full, root, platforms); err != nil {
 		return err
 	}
 	return image.TagArches(ctx, s, full, root)

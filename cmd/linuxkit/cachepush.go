@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/reference"
 	"github.com/linuxkit/linuxkit/internal/registry"
 )
@@ -29,11 +28,7 @@ configuration.`,
   linuxkit cache push --remote-name localhost:5000/app:test docker.io/me/app:v1`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := content.Open(a.cacheDir)
-			if err != nil {
-				return err
-			}
-			remote, err := a.registry(s)
+			_, remote, err := a.cacheAndRegistry()
 			if err != nil {
 				return err
 			}

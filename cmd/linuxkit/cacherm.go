@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/progress"
-	"github.com/linuxkit/linuxkit/internal/reference"
-	"github.com/linuxkit/linuxkit/internal/registry"
 )
 
 const publishedUsage = "remove only images that the registry holds just so"
@@ -37,7 +33,7 @@ under its name.`,
 			if err != nil {
 				return err
 			}
-			found, err := findCached(cmd.Context(), s, args)
+			found, err := image.Lookup(cmd.Context(), s, args)
 			if err != nil {
 				return err
 			}
@@ -84,27 +80,6 @@ func cleanPublished(ctx context.Context, a *app, s *content.Store) error {
 	return removeCached(ctx, a, s, all, true)
 }
 
-// findCached looks up all names before anything is removed: names as listed,
-// else the names that they expand to.
-func findCached(ctx context.Context, s *content.Store, names []string) ([]content.Named, error) {
-	all, err := s.List(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("error reading image names: %w", err)
-	}
-	var found []content.Named
-	for _, name := range names {
-		i := slices.IndexFunc(all, func(n content.Named) bool { return n.Ref == name })
-		if i < 0 {
-			i = slices.IndexFunc(all, func(n content.Named) bool { return reference.Same(n.Ref, name) })
-		}
-		if i < 0 {
-			return nil, fmt.Errorf("error reading image %s: could not find image or index for %s; see linuxkit cache ls", name, name)
-		}
-		found = append(found, all[i])
-	}
-	return found, nil
-}
-
 func removeCached(ctx context.Context, a *app, s *content.Store, images []content.Named, published bool) error {
 	remote, err := a.registry(s)
 	if err != nil {
@@ -112,64 +87,15 @@ func removeCached(ctx context.Context, a *app, s *content.Store, images []conten
 	}
 	for _, n := range images {
 		if published {
-			ok, err := isPublished(ctx, remote, n)
-			if err != nil {
+			if ok, err := remote.Holds(ctx, n); err != nil {
 				return err
-			}
-			if !ok {
+			} else if !ok {
 				continue
 			}
 		}
-		if err := removeImage(ctx, s, n); err != nil {
+		if err := image.Remove(ctx, s, n); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// removeImage removes an entry, those of its architectures, and signatures that
-// have lost what they sign.
-func removeImage(ctx context.Context, s *content.Store, n content.Named) error {
-	names, err := image.ArchNames(ctx, s, n)
-	if err != nil {
-		progress.Debugf(ctx, "image %s is incomplete: %v", n.Ref, err)
-	}
-	manifests := image.Manifests(ctx, s, n.Descriptor)
-	progress.Infof(ctx, "removing image %s from cache", n.Ref)
-	if err := deleteNames(ctx, s, append(names, n.Ref)); err != nil {
-		return err
-	}
-	name, err := reference.Parse(n.Ref)
-	if err != nil {
-		return nil // such a name has no signatures
-	}
-	orphans, err := image.Orphans(ctx, s, name, manifests)
-	if err != nil {
-		return err
-	}
-	return deleteNames(ctx, s, orphans)
-}
-
-func deleteNames(ctx context.Context, s *content.Store, names []string) error {
-	for _, name := range names {
-		// It may be gone meanwhile, or have gone together with its index.
-		if err := s.Delete(ctx, name); err != nil && !errors.Is(err, content.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
-}
-
-func isPublished(ctx context.Context, remote *registry.Client, n content.Named) (bool, error) {
-	desc, err := remote.Resolve(ctx, n.Ref)
-	if err != nil {
-		progress.Infof(ctx, "image %s not found in remote registry, leaving in cache", n.Ref)
-		progress.Debugf(ctx, "%v", err)
-		return false, ctx.Err()
-	}
-	if desc.Digest != n.Digest {
-		progress.Infof(ctx, "image %s has mismatched hashes, cache %s vs remote registry %s, leaving in cache", n.Ref, n.Digest, desc.Digest)
-		return false, nil
-	}
-	return true, nil
 }

@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"strings"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
 	"github.com/linuxkit/linuxkit/internal/content"
-	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/progress"
-	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
 func newCacheVerifyCmd(a *app) *cobra.Command {
@@ -128,51 +125,15 @@ func orNobody(images []string) string {
 	return strings.Join(images, ", ")
 }
 
-// repair fetches what is wrong. Behind a manifest that was lost more may turn
-// out to be missing, so that it goes on as long as something gets better.
+// repair fetches what is wrong and returns what still is.
 func (a *app) repair(ctx context.Context, s *content.Store, audit *content.Audit, result *verified) (*content.Audit, error) {
 	remote, err := a.registry(s)
 	if err != nil {
 		return nil, err
 	}
-	r := &repairer{fetch: remote.Refetch, silent: map[string]bool{}}
-	for {
-		better := 0
-		for _, d := range audit.Damaged {
-			if r.mend(ctx, d) {
-				better++
-				result.Repaired = append(result.Repaired, describe(d))
-			} else if err := s.Discard(ctx, d.Digest); err != nil {
-				return nil, err
-			}
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-		}
-		if audit, err = s.AuditNames(ctx, audit); err != nil || better == 0 {
-			return audit, err
-		}
+	repaired, left, err := remote.Repair(ctx, audit)
+	for _, d := range repaired {
+		result.Repaired = append(result.Repaired, describe(d))
 	}
-}
-
-// repairer fetches blobs anew, from registries that answer.
-type repairer struct {
-	fetch  func(ctx context.Context, ref string, d ocispec.Descriptor) error
-	silent map[string]bool // by host
-}
-
-// mend asks for a blob under the names of the images that need it.
-func (r *repairer) mend(ctx context.Context, d content.Damage) bool {
-	for _, ref := range d.Refs {
-		name, err := reference.Parse(ref)
-		if err != nil || r.silent[name.Host] || ctx.Err() != nil {
-			continue
-		}
-		if err = r.fetch(ctx, ref, d.Descriptor); err == nil {
-			return true
-		}
-		r.silent[name.Host] = errors.Is(err, image.ErrUnreachable)
-		progress.Debugf(ctx, "%v", err)
-	}
-	return false
+	return left, err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/dockerengine"
 	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/pkglib"
@@ -32,11 +31,7 @@ func (a *app) localPackages() (*pkglib.Local, error) {
 // resolver finds images in the cache, in a registry, or by building one of the
 // local packages.
 func (a *app) resolver(local *pkglib.Local, o buildOptions) (*image.Resolver, error) {
-	store, err := content.Open(a.cacheDir)
-	if err != nil {
-		return nil, err
-	}
-	remote, err := a.registry(store)
+	store, remote, err := a.cacheAndRegistry()
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/linuxkit/linuxkit/internal/gittest"
 )
 
 const crashPackages = 10
@@ -42,11 +44,7 @@ func newPackages(t *testing.T) (dirs []string) {
 		}
 		dirs = append(dirs, filepath.Join(top, dir))
 	}
-	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "x"}} {
-		if out, err := exec.Command("git", append([]string{"-C", top}, args...)...).CombinedOutput(); err != nil {
-			t.Fatalf("git: %v\n%s", err, out)
-		}
-	}
+	gittest.InitIn(t, top)
 	return dirs
 }
 
@@ -79,9 +77,6 @@ func named(cache string) int {
 // Of processes that build the same packages into one cache one is killed. The
 // others do not notice, and another run finds or makes what is missing.
 func TestKillPackageBuild(t *testing.T) {
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
 	dirs := newPackages(t)
 	crashRounds(5, func(n int) {
 		cache := filepath.Join(t.TempDir(), "cache")
@@ -105,7 +100,8 @@ func TestKillPackageBuild(t *testing.T) {
 		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 		kill()
 		running.Wait()
-		if victim.ProcessState.Success() {
+		// On a busy machine it may not even have started.
+		if state := victim.ProcessState; state != nil && state.Success() {
 			t.Logf("round %d: nothing was killed", n)
 		}
 		succeed(t, "--cache", cache, "cache", "verify")
@@ -127,9 +123,6 @@ func TestKillPackageBuild(t *testing.T) {
 
 // One that is killed alone leaves a cache that the next run completes.
 func TestKillLonePackageBuild(t *testing.T) {
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
 	dirs := newPackages(t)
 	cache := filepath.Join(t.TempDir(), "cache")
 	ctx, kill := context.WithCancel(t.Context())

@@ -3,12 +3,12 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/gittest"
 	"github.com/linuxkit/linuxkit/internal/registry"
 	"github.com/linuxkit/linuxkit/internal/registrytest"
 )
@@ -22,9 +22,6 @@ type pushTest struct {
 
 func newPushTest(t *testing.T) *pushTest {
 	r := registrytest.Start(t, registrytest.Options{})
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
 	p := &pushTest{T: t, host: r.Host, dir: t.TempDir()}
 	for name, value := range scriptEnv(p.dir) {
 		t.Setenv(name, value)
@@ -39,11 +36,7 @@ func newPushTest(t *testing.T) *pushTest {
 			t.Fatal(err)
 		}
 	}
-	for _, args := range [][]string{{"init", "-q"}, {"add", "foo"}, {"commit", "-qm", "x"}} {
-		if out, err := exec.Command("git", append([]string{"-C", p.dir}, args...)...).CombinedOutput(); err != nil {
-			t.Fatalf("git: %v\n%s", err, out)
-		}
-	}
+	gittest.InitIn(t, p.dir, "foo")
 	p.newCache()
 	return p
 }

@@ -8,7 +8,6 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/reference"
 	"github.com/linuxkit/linuxkit/internal/registry"
@@ -25,11 +24,7 @@ type pkgRemote struct {
 }
 
 func (a *app) pkgRemote() (*pkgRemote, error) {
-	s, err := content.Open(a.cacheDir)
-	if err != nil {
-		return nil, err
-	}
-	c, err := a.registry(s)
+	_, c, err := a.cacheAndRegistry()
 	return &pkgRemote{Client: c, dead: map[string]error{}}, err
 }
 

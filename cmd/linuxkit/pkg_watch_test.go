@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/linuxkit/linuxkit/internal/gittest"
 )
 
 // lockedBuffer is a buffer that is read while it is written.
@@ -40,9 +41,6 @@ func (l *lockedBuffer) await(t *testing.T, text string) {
 }
 
 func TestWatch(t *testing.T) {
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
 	dir := t.TempDir()
 	for name, value := range scriptEnv(dir) {
 		t.Setenv(name, value)
@@ -59,11 +57,7 @@ func TestWatch(t *testing.T) {
 	}
 	write("rootfs/a", "1")
 	write("build.yml", "image: watched\narches: [amd64]\nlayers: [files: rootfs]\n")
-	for _, args := range [][]string{{"init", "-q"}, {"add", "watched"}, {"commit", "-qm", "x"}} {
-		if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
-			t.Fatalf("git: %v\n%s", err, out)
-		}
-	}
+	gittest.InitIn(t, dir, "watched")
 	ctx, cancel := context.WithCancel(t.Context())
 	var out lockedBuffer
 	code := make(chan int)

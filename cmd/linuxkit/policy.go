@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/image"
@@ -61,29 +60,4 @@ func (a *app) check(s *content.Store, remote *registry.Client) func(context.Cont
 	return (&policy.Checker{Policy: a.rules, Store: s, Fetch: func(ctx context.Context, ref string, d digest.Digest) error {
 		return remote.PullSignatures(ctx, ref, d)
 	}}).Check
-}
-
-// checkPulled applies the policy to each image that was pulled.
-func (a *app) checkPulled(ctx context.Context, s *content.Store, remote *registry.Client, ref string, root ocispec.Descriptor, platforms []ocispec.Platform) error {
-	check := a.check(s, remote)
-	if check == nil {
-		return nil
-	}
-	if !content.IsIndex(root.MediaType) {
-		return check(ctx, image.Found{Ref: ref, Root: root, Manifest: root})
-	}
-	index, err := s.ReadIndex(ctx, root)
-	if err != nil {
-		return err
-	}
-	images, _, err := image.Select(index, platforms)
-	if err != nil {
-		return err
-	}
-	for _, d := range images {
-		if err := check(ctx, image.Found{Ref: ref, Root: root, Manifest: d}); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -111,6 +111,17 @@ func (a *app) registry(s *content.Store) (*registry.Client, error) {
 	return a.client(registry.Options{Store: s})
 }
 
+// cacheAndRegistry opens the cache, and a client for registries that stores
+// what it pulls there.
+func (a *app) cacheAndRegistry() (*content.Store, *registry.Client, error) {
+	s, err := content.Open(a.cacheDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	remote, err := a.registry(s)
+	return s, remote, err
+}
+
 // client returns a client for registries that knows the global flags.
 func (a *app) client(opts registry.Options) (_ *registry.Client, err error) {
 	if opts.Mirrors, err = registry.ParseMirrors(os.Getenv("LINUXKIT_MIRROR"), a.mirrors); err != nil {

@@ -112,7 +112,9 @@ func imagePath(ctx context.Context, build buildFunc, arch string, args []string)
 
 // buildToRun builds what "linuxkit build" would by default.
 func (a *app) buildToRun(ctx context.Context, arch string, files []string) (string, error) {
-	return a.build(ctx, files, buildOptions{
-		arch: architecture(arch), formats: []string{"kernel+initrd"}, name: baseName(files[len(files)-1]), sbom: sbomOptions{off: true},
-	})
+	o := buildOptions{arch: architecture(arch), name: baseName(files[len(files)-1]), sbom: sbomOptions{off: true}}
+	if err := o.selectFormats(); err != nil {
+		return "", err
+	}
+	return a.build(ctx, files, o)
 }

@@ -208,6 +208,9 @@ func (w *DerivedWriter) Commit() error {
 	if err := w.t.publish(filepath.Join(w.d.dir(w.key), n.String()), sync); err != nil {
 		return fmt.Errorf("keep derived content: %w", err)
 	}
+	if bound, ok := w.d.enter(w.size); ok && bound <= w.d.Limit {
+		return nil
+	}
 	return w.d.evict()
 }
 

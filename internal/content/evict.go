@@ -18,10 +18,12 @@ type derivedFile struct {
 
 // evict removes the least recently used files until the limit is kept.
 func (d *Derived) evict() error {
+	os.Remove(d.ledger())
 	files, total, err := d.files()
 	if err != nil {
 		return err
 	}
+	defer func() { d.enterCount(total) }()
 	if total <= d.Limit {
 		return nil
 	}
@@ -112,7 +114,7 @@ func (d *Derived) files() (files []derivedFile, total int64, err error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err != nil || !e.Type().IsRegular() {
+		if err != nil || !e.Type().IsRegular() || path == d.ledger() {
 			return err
 		}
 		info, err := e.Info()

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -55,19 +56,12 @@ func DetectMediaType(data []byte) (string, error) {
 	case list && image:
 		return "", fmt.Errorf("%w: manifest is an image and an index at once", ErrInvalid)
 	case list && (declared == "" || IsIndex(declared)):
-		return orDefault(declared, ocispec.MediaTypeImageIndex), nil
+		return cmp.Or(declared, ocispec.MediaTypeImageIndex), nil
 	case image && !has("fsLayers") && (declared == "" || IsManifest(declared)):
-		return orDefault(declared, ocispec.MediaTypeImageManifest), nil
+		return cmp.Or(declared, ocispec.MediaTypeImageManifest), nil
 	default:
 		return "", fmt.Errorf("%w: neither an image nor an index (media type %q)", ErrInvalid, declared)
 	}
-}
-
-func orDefault(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // DecodeIndex reads an index or a Docker manifest list.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/linuxkit/linuxkit/internal/gittest"
 )
 
 // work is a repository to try things on.
@@ -21,32 +23,12 @@ type work struct {
 
 func newWork(t *testing.T, init ...string) *work {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
-	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
-	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-	for _, who := range []string{"AUTHOR", "COMMITTER"} {
-		t.Setenv("GIT_"+who+"_NAME", "A")
-		t.Setenv("GIT_"+who+"_EMAIL", "a@example.org")
-		t.Setenv("GIT_"+who+"_DATE", "2026-01-02T03:04:05Z")
-	}
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &work{t, dir}
-	w.git(append([]string{"init", "-q"}, init...)...)
-	return w
+	return &work{t, gittest.Init(t, init...)}
 }
 
 func (w *work) git(args ...string) string {
 	w.Helper()
-	out, err := exec.Command("git", append([]string{"-C", w.dir}, args...)...).CombinedOutput()
-	if err != nil {
-		w.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
+	return gittest.Run(w, w.dir, args...)
 }
 
 func (w *work) path(name string) string { return filepath.Join(w.dir, filepath.FromSlash(name)) }
@@ -63,8 +45,7 @@ func (w *work) write(name, text string) {
 
 func (w *work) commit() {
 	w.Helper()
-	w.git("add", "-A")
-	w.git("commit", "-qm", "x")
+	gittest.Commit(w, w.dir)
 }
 
 func (w *work) repository() *Repository {

@@ -63,6 +63,30 @@ func (r *Resolver) checkLayout(ctx context.Context, ref string, root ocispec.Des
 	return nil
 }
 
+// CheckPulled applies check, which may be nil, to each image of those platforms,
+// all if there are none, that was pulled from a registry.
+func CheckPulled(ctx context.Context, s *content.Store, check func(context.Context, Found) error, ref string, root ocispec.Descriptor, platforms []ocispec.Platform) error {
+	if check == nil {
+		return nil
+	}
+	images := []ocispec.Descriptor{root}
+	if content.IsIndex(root.MediaType) {
+		index, err := s.ReadIndex(ctx, root)
+		if err != nil {
+			return err
+		}
+		if images, _, err = Select(index, platforms); err != nil {
+			return err
+		}
+	}
+	for _, d := range images {
+		if err := check(ctx, Found{Ref: ref, Root: root, Manifest: d}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // OpenLayout is [Resolver.Layout] for an image that is in the cache. Errors are
 // those of [Open].
 func OpenLayout(ctx context.Context, s *content.Store, ref string, root ocispec.Descriptor, platforms []ocispec.Platform) (*Layout, error) {

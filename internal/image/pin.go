@@ -43,28 +43,11 @@ func (r *Resolver) findPinned(ctx context.Context, ref string, want digest.Diges
 		return err
 	}
 	name.Digest = want
-	exact := name.String()
-	cached := fmt.Errorf("%s: %w", exact, content.ErrNotFound)
-	if !r.Pull {
-		cached = r.openCached(ctx, exact, open)
-		if cached == nil || !elsewhere(cached) {
-			return cached
-		}
+	missing, err := r.lookUp(ctx, name.String(), ref, platforms, open, func() error { return r.openBuilt(ctx, ref, want, open) })
+	if missing {
+		err = r.explain(ctx, ref, want, err)
 	}
-	remote := r.pullAndOpen(ctx, exact, platforms, r.patience(), open)
-	if remote == nil || ctx.Err() != nil {
-		return remote
-	}
-	if r.Build != nil {
-		known, err := r.build(ctx, ref, platforms)
-		if err != nil {
-			return err
-		}
-		if known {
-			return r.openBuilt(ctx, ref, want, open)
-		}
-	}
-	return r.explain(ctx, ref, want, notFound(cached, remote))
+	return err
 }
 
 // openBuilt opens what was just built. The commit that a package is built from

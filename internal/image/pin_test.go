@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -63,5 +64,23 @@ func TestPin(t *testing.T) {
 		if l, err := c.r.Layout(ctx, ref, []ocispec.Platform{amd64}); c.want != "" && (err != nil || l.Root.Digest != c.want) && len(c.r.Before) == 0 {
 			t.Errorf("%s: layout %v, %v", name, l, err)
 		}
+	}
+}
+
+// TestPinSlowRegistry waits for a registry if the image cannot be built.
+func TestPinSlowRegistry(t *testing.T) {
+	s := newStore(t)
+	elsewhere := newStore(t)
+	root := putIndex(t, elsewhere, putImage(t, elsewhere, amd64))
+	remote := &fakeRemote{pull: func(_ context.Context, _ string, patience time.Duration) (ocispec.Descriptor, error) {
+		if patience > 0 {
+			return ocispec.Descriptor{}, ErrUnreachable
+		}
+		return putIndex(t, s, putImage(t, s, amd64)), nil
+	}}
+	r := &Resolver{Store: s, Remote: remote, Pin: func(string) (digest.Digest, error) { return root.Digest, nil },
+		Build: func(context.Context, string, ocispec.Platform) (bool, error) { return false, nil }}
+	if img, err := r.Image(t.Context(), ref, amd64); err != nil || img.Root.Digest != root.Digest {
+		t.Errorf("%v, %v", img, err)
 	}
 }

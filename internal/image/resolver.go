@@ -165,27 +165,41 @@ func (r *Resolver) findNamed(ctx context.Context, ref string, platforms []ocispe
 	if r.Pull {
 		return r.pullAndOpen(ctx, ref, platforms, 0, open)
 	}
-	cached := r.openCached(ctx, ref, open)
-	if cached == nil || !elsewhere(cached) {
-		return cached
+	_, err := r.lookUp(ctx, ref, ref, platforms, open, func() error { return r.openCached(ctx, ref, open) })
+	return err
+}
+
+// lookUp looks for the image that exact names in the cache, unless the registry
+// is to be asked first, and in the registry; if neither has it, ref is built
+// and opened by built. Missing says that the error is the want of a place that
+// has the image.
+func (r *Resolver) lookUp(ctx context.Context, exact, ref string, platforms []ocispec.Platform, open func(ocispec.Descriptor) error, built func() error) (missing bool, err error) {
+	cached := fmt.Errorf("%s: %w", exact, content.ErrNotFound)
+	if !r.Pull {
+		cached = r.openCached(ctx, exact, open)
+		if cached == nil || !elsewhere(cached) {
+			return false, cached
+		}
 	}
-	remote := r.pullAndOpen(ctx, ref, platforms, r.patience(), open)
+	remote := r.pullAndOpen(ctx, exact, platforms, r.patience(), open)
 	if remote == nil || ctx.Err() != nil {
-		return remote
+		return false, remote
 	}
 	if r.Build != nil {
 		known, err := r.build(ctx, ref, platforms)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if known {
-			return r.openCached(ctx, ref, open)
-		}
-		if errors.Is(remote, errImpatient) {
-			remote = r.pullAndOpen(ctx, ref, platforms, 0, open)
+			return false, built()
 		}
 	}
-	return notFound(cached, remote)
+	if errors.Is(remote, errImpatient) {
+		if remote = r.pullAndOpen(ctx, exact, platforms, 0, open); remote == nil || ctx.Err() != nil {
+			return false, remote
+		}
+	}
+	return true, notFound(cached, remote)
 }
 
 // patience is how long a registry is waited for.

@@ -51,6 +51,14 @@ func TestResolverOrder(t *testing.T) {
 			}}
 		}
 	}
+	slow := func(t *testing.T, s *content.Store) *fakeRemote {
+		return &fakeRemote{pull: func(_ context.Context, _ string, patience time.Duration) (ocispec.Descriptor, error) {
+			if patience > 0 {
+				return ocispec.Descriptor{}, ErrUnreachable
+			}
+			return provide(t, s, amd64), nil
+		}}
+	}
 	away := fmt.Errorf("%w: no route", ErrUnreachable)
 	builds := func(t *testing.T, s *content.Store) (bool, error) { provide(t, s, amd64); return true, nil }
 	declines := func(*testing.T, *content.Store) (bool, error) { return false, nil }
@@ -76,6 +84,7 @@ func TestResolverOrder(t *testing.T) {
 		{name: "built, registry away", remote: fails(away), build: builds, calls: 1, built: 1},
 		{name: "no package, answered", remote: fails(errAnswer), build: declines, calls: 1, built: 1, err: errAnswer},
 		{name: "no package, registry away", remote: fails(away), build: declines, calls: 2, built: 1, err: ErrUnreachable},
+		{name: "no package, slow registry", remote: slow, build: declines, calls: 2, built: 1},
 		{name: "build fails", remote: fails(away), build: func(*testing.T, *content.Store) (bool, error) { return true, errBuild }, calls: 1, built: 1, err: errBuild},
 		{name: "nowhere", remote: fails(errAnswer), calls: 1, err: errAnswer},
 		{name: "no registry", err: content.ErrNotFound},

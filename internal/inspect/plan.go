@@ -20,14 +20,7 @@ func Plan(ctx context.Context, path string, sys *rootfs.System) (*Tree, error) {
 	var tree rootfs.Tree
 	for _, s := range sys.Segments {
 		b.Begin(s.Location, s.Source)
-		tree.Begin(s)
-		err := s.Walk(ctx, &tree, func(e *rootfs.Entry) error {
-			if _, err := tree.Add(e.Header.Name, rootfs.KindOf(e)); err != nil {
-				return err
-			}
-			return b.Add(e.Header, e.Content)
-		})
-		if err != nil {
+		if err := tree.Walk(ctx, s, func(e *rootfs.Entry, _ bool) error { return b.Add(e.Header, e.Content) }); err != nil {
 			return nil, err
 		}
 	}

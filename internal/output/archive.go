@@ -23,7 +23,7 @@ const archiveVersion = 3
 
 // kindNeeded marks a directory in a list of paths that an archive supposes but
 // does not hold. The other kinds are those of [rootfs.Kind].
-const kindNeeded = 'p'
+const kindNeeded rootfs.Kind = 'p'
 
 // encoder writes entries as one compressed cpio archive.
 type encoder struct {
@@ -80,6 +80,18 @@ func besideTree(e *rootfs.Entry) bool {
 	return strings.HasPrefix(e.Header.Name, "boot/") && rootfs.KindOf(e) != rootfs.KindLinked
 }
 
+// insideTree is a segment without the files that are beside the tree.
+func insideTree(s *rootfs.Segment) *rootfs.Segment {
+	return s.From(func(ctx context.Context, tree *rootfs.Tree, emit rootfs.Emit) error {
+		return s.Walk(ctx, tree, func(e *rootfs.Entry) error {
+			if besideTree(e) {
+				return nil
+			}
+			return emit(e)
+		})
+	})
+}
+
 // encodeArchive writes the archive of a segment and returns the list of its
 // paths: for each a byte for its kind, the name and a zero byte.
 func encodeArchive(ctx context.Context, s *rootfs.Segment, c codec, w io.Writer) ([]byte, error) {
@@ -89,29 +101,20 @@ func encodeArchive(ctx context.Context, s *rootfs.Segment, c codec, w io.Writer)
 	}
 	var tree rootfs.Tree
 	var list bytes.Buffer
-	tree.Begin(s)
-	note := func(kind byte, name string) error {
-		list.WriteByte(kind)
+	note := func(kind rootfs.Kind, name string) {
+		list.WriteByte(byte(kind))
 		list.WriteString(name)
 		list.WriteByte(0)
-		if kind == kindNeeded {
-			kind = byte(rootfs.KindDir)
-		}
-		_, err := tree.Add(name, rootfs.Kind(kind))
-		return err
 	}
-	err = s.Walk(ctx, &tree, func(e *rootfs.Entry) error {
-		if besideTree(e) {
-			return nil
-		}
-		for _, dir := range missingParents(&tree, e.Header.Name) {
-			if err := note(kindNeeded, dir); err != nil {
-				return err
-			}
-		}
-		if err := note(byte(rootfs.KindOf(e)), e.Header.Name); err != nil {
+	err = tree.Walk(ctx, insideTree(s), func(e *rootfs.Entry, _ bool) error {
+		missing, err := tree.AddParents(e.Header.Name)
+		if err != nil {
 			return err
 		}
+		for _, dir := range missing {
+			note(kindNeeded, dir)
+		}
+		note(rootfs.KindOf(e), e.Header.Name)
 		return enc.entry(e)
 	})
 	if err != nil {

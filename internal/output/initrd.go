@@ -206,14 +206,14 @@ func (a *archive) fixes(tree *rootfs.Tree, list string) ([]*rootfs.Entry, error)
 		if item == "" {
 			continue
 		}
-		kind, name := item[0], item[1:]
+		kind, name := rootfs.Kind(item[0]), item[1:]
 		if kind == kindNeeded {
 			if !tree.HasDir(name) {
 				fixes = append(fixes, plainDir(name))
 			}
-			kind = byte(rootfs.KindDir)
+			kind = rootfs.KindDir
 		}
-		broken, err := tree.Add(name, rootfs.Kind(kind))
+		broken, err := tree.Add(name, kind)
 		if err != nil {
 			return nil, err
 		}
@@ -250,8 +250,8 @@ func (b *build) appendRest(ctx context.Context, out *pieces, tree *rootfs.Tree, 
 			if s.Title != "" {
 				progress.Infof(ctx, "%s", s.Title)
 			}
-			tree.Begin(s)
-			if err := s.Walk(ctx, tree, func(e *rootfs.Entry) error { return enc.over(tree, e) }); err != nil {
+			err := tree.Walk(ctx, insideTree(s), func(e *rootfs.Entry, broken bool) error { return enc.over(tree, e, broken) })
+			if err != nil {
 				return err
 			}
 		}
@@ -270,44 +270,28 @@ func (b *build) bootDirectory(tree *rootfs.Tree, enc *encoder) error {
 		return nil
 	}
 	tree.Begin(&rootfs.Segment{Source: b.KernelSource, Location: "kernel"})
-	return enc.over(tree, plainDir("boot"))
+	if _, err := tree.Add("boot", rootfs.KindDir); err != nil {
+		return err
+	}
+	return enc.entry(plainDir("boot"))
 }
 
 // over writes an entry that is unpacked over a tree, with the directories that
-// it lacks, and adds them to that.
-func (e *encoder) over(tree *rootfs.Tree, entry *rootfs.Entry) error {
-	if besideTree(entry) {
-		return nil
+// it lacks.
+func (e *encoder) over(tree *rootfs.Tree, entry *rootfs.Entry, broken bool) error {
+	missing, err := tree.AddParents(entry.Header.Name)
+	if err != nil {
+		return err
 	}
-	name := entry.Header.Name
-	for _, dir := range missingParents(tree, name) {
-		if _, err := tree.Add(dir, rootfs.KindDir); err != nil {
-			return err
-		}
+	for _, dir := range missing {
 		if err := e.entry(plainDir(dir)); err != nil {
 			return err
 		}
 	}
-	broken, err := tree.Add(name, rootfs.KindOf(entry))
-	if err != nil {
-		return err
-	}
 	if broken {
-		if err := e.entry(placeholder(name)); err != nil {
+		if err := e.entry(placeholder(entry.Header.Name)); err != nil {
 			return err
 		}
 	}
 	return e.entry(entry)
-}
-
-// missingParents returns the directories above name that do not exist, the
-// outermost first.
-func missingParents(tree *rootfs.Tree, name string) []string {
-	var missing []string
-	for i, c := range name {
-		if c == '/' && !tree.HasDir(name[:i]) {
-			missing = append(missing, name[:i])
-		}
-	}
-	return missing
 }

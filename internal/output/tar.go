@@ -25,7 +25,7 @@ func writeDocker(ctx context.Context, b *build, w io.Writer) error {
 	if err := t.system(ctx, b, tree); err != nil {
 		return err
 	}
-	if err := t.file("Dockerfile", 0o644, int64(len(dockerfile)), strings.NewReader(dockerfile)); err != nil {
+	if err := t.entry(fileEntry("Dockerfile", 0o644, int64(len(dockerfile)), strings.NewReader(dockerfile))); err != nil {
 		return err
 	}
 	if err := t.segments(ctx, about); err != nil {
@@ -67,9 +67,8 @@ func (t *tarWriter) segments(ctx context.Context, segments []*rootfs.Segment) er
 		if s.Title != "" {
 			progress.Infof(ctx, "%s", s.Title)
 		}
-		t.tree.Begin(s)
 		t.from(s.Source, s.Location, s.Key)
-		if err := s.Walk(ctx, &t.tree, t.entry); err != nil {
+		if err := t.tree.Walk(ctx, s, func(e *rootfs.Entry, _ bool) error { return t.entry(e) }); err != nil {
 			return err
 		}
 	}
@@ -97,10 +96,10 @@ func (t *tarWriter) boot(ctx context.Context, b *build) error {
 	dir := &rootfs.Entry{Header: &tar.Header{
 		Typeflag: tar.TypeDir, Name: "boot", Mode: 0o755, ModTime: rootfs.GeneratedTime,
 	}}
-	if err := t.entry(dir); err != nil {
+	if err := t.bootEntry(dir); err != nil {
 		return err
 	}
-	if err := t.file("boot/cmdline", 0o644, int64(len(b.Cmdline)), strings.NewReader(b.Cmdline)); err != nil {
+	if err := t.bootEntry(fileEntry("boot/cmdline", 0o644, int64(len(b.Cmdline)), strings.NewReader(b.Cmdline))); err != nil {
 		return err
 	}
 	for _, f := range []*rootfs.BootFile{b.Kernel, b.UCode} {
@@ -119,7 +118,7 @@ func (t *tarWriter) bootFile(ctx context.Context, b *build, f *rootfs.BootFile) 
 	name := "boot/" + f.Name
 	if f != b.Kernel || !b.opts.DecompressKernel {
 		t.from(b.KernelSource, "kernel", f.Key)
-		err := f.Read(ctx, func(size, mode int64, r io.Reader) error { return t.file(name, mode, size, r) })
+		err := f.Read(ctx, func(size, mode int64, r io.Reader) error { return t.bootEntry(fileEntry(name, mode, size, r)) })
 		if errors.Is(err, rootfs.ErrNoFile) {
 			err = b.bootFileError(f, err)
 		}
@@ -135,23 +134,26 @@ func (t *tarWriter) bootFile(ctx context.Context, b *build, f *rootfs.BootFile) 
 		if err != nil {
 			return err
 		}
-		return t.file(name, mode, info.Size(), r)
+		return t.bootEntry(fileEntry(name, mode, info.Size(), r))
 	})
 }
 
-func (t *tarWriter) file(name string, mode, size int64, r io.Reader) error {
-	return t.entry(&rootfs.Entry{Header: &tar.Header{
+// bootEntry writes an entry that no segment has.
+func (t *tarWriter) bootEntry(e *rootfs.Entry) error {
+	if _, err := t.tree.Add(e.Header.Name, rootfs.KindOf(e)); err != nil {
+		return err
+	}
+	return t.entry(e)
+}
+
+func fileEntry(name string, mode, size int64, r io.Reader) *rootfs.Entry {
+	return &rootfs.Entry{Header: &tar.Header{
 		Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: size, ModTime: rootfs.GeneratedTime,
-	}, Content: r})
+	}, Content: r}
 }
 
 func (t *tarWriter) entry(e *rootfs.Entry) error {
 	h := *e.Header
-	if t.records != nil {
-		if _, err := t.tree.Add(h.Name, rootfs.KindOf(e)); err != nil {
-			return err
-		}
-	}
 	h.Format = tar.FormatPAX
 	h.PAXRecords = t.pax(e.Header.PAXRecords)
 	if err := t.w.WriteHeader(&h); err != nil {

@@ -280,42 +280,6 @@ func TestStall(t *testing.T) {
 	}
 }
 
-// What is damaged or missing comes anew.
-func TestRefetch(t *testing.T) {
-	s := newServer(t, httptest.NewServer)
-	ref := s.host + "/org/x:1"
-	publish(t, s, ref)
-	c := newClient(t, Options{})
-	root, err := c.Pull(t.Context(), ref, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = c.opts.Store.Walk(t.Context(), root, func(d ocispec.Descriptor, err error) error {
-		if err == nil && d.Digest != root.Digest {
-			damage(t, c.opts.Store, d.Digest, strings.Repeat("x", int(d.Size)))
-		}
-		return nil
-	})
-	audit, err := c.opts.Store.Audit(t.Context())
-	for range 3 {
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range audit.Damaged {
-			if len(d.Refs) == 0 {
-				continue
-			}
-			if err := c.Refetch(t.Context(), d.Refs[0], d.Descriptor); err != nil {
-				t.Error(err)
-			}
-		}
-		audit, err = c.opts.Store.AuditNames(t.Context(), audit)
-	}
-	if err != nil || len(audit.Damaged) != 0 {
-		t.Errorf("left: %+v, %v", audit.Damaged, err)
-	}
-}
-
 // A registry that has uploads sent elsewhere gets no credentials sent there.
 func TestUploadElsewhere(t *testing.T) {
 	u := &uploads{blobs: map[digest.Digest][]byte{}}

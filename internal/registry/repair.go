@@ -2,13 +2,75 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/image"
+	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
+
+// Repair fetches anew what an audit of the store found, under the names of the
+// images that need it. What cannot be fetched is discarded, so that it does not
+// pass for whole. It returns what was repaired and what is still wrong: behind
+// a manifest that was lost more may turn out to be missing, so that it goes on
+// as long as something gets better.
+func (c *Client) Repair(ctx context.Context, audit *content.Audit) (repaired []content.Damage, left *content.Audit, err error) {
+	silent := map[string]bool{}
+	for {
+		better := 0
+		for _, d := range audit.Damaged {
+			if c.mend(ctx, d, silent) {
+				better++
+				repaired = append(repaired, d)
+			} else if err := c.opts.Store.Discard(ctx, d.Digest); err != nil {
+				return nil, nil, err
+			}
+			if err := ctx.Err(); err != nil {
+				return nil, nil, err
+			}
+		}
+		if audit, err = c.opts.Store.AuditNames(ctx, audit); err != nil || better == 0 {
+			return repaired, audit, err
+		}
+	}
+}
+
+// mend asks for a blob under each of its names. Registries that do not answer,
+// by host, are not asked again.
+func (c *Client) mend(ctx context.Context, d content.Damage, silent map[string]bool) bool {
+	for _, ref := range d.Refs {
+		name, err := reference.Parse(ref)
+		if err != nil || silent[name.Host] || ctx.Err() != nil {
+			continue
+		}
+		if err = c.Refetch(ctx, ref, d.Descriptor); err == nil {
+			return true
+		}
+		silent[name.Host] = errors.Is(err, image.ErrUnreachable)
+		progress.Debugf(ctx, "%v", err)
+	}
+	return false
+}
+
+// Holds tells whether the registry has exactly the image of the store under
+// its name; if not, why is told.
+func (c *Client) Holds(ctx context.Context, n content.Named) (bool, error) {
+	desc, err := c.Resolve(ctx, n.Ref)
+	if err != nil {
+		progress.Infof(ctx, "image %s not found in remote registry, leaving in cache", n.Ref)
+		progress.Debugf(ctx, "%v", err)
+		return false, ctx.Err()
+	}
+	if desc.Digest != n.Digest {
+		progress.Infof(ctx, "image %s has mismatched hashes, cache %s vs remote registry %s, leaving in cache", n.Ref, n.Digest, desc.Digest)
+		return false, nil
+	}
+	return true, nil
+}
 
 // Refetch stores a blob or manifest of the image that ref names anew, whether
 // the store has it or not. The error is [image.ErrUnreachable] if no registry

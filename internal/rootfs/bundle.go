@@ -1,7 +1,6 @@
 package rootfs
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/linuxkit/linuxkit/config"
@@ -38,9 +37,9 @@ func (s section) bundleDir(i int) string {
 }
 
 // bundleSegments describes the OCI bundle of container i.
-func (p *planner) bundleSegments(ctx context.Context, s section, i int) ([]*Segment, error) {
+func (p *planner) bundleSegments(s section, i int) ([]*Segment, error) {
 	c := s.containers[i]
-	img, err := p.image(ctx, c.Image)
+	img, err := p.image(c.Image)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", s.name, c.Name, err)
 	}

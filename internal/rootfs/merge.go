@@ -88,13 +88,9 @@ func (m *Merged) walk(ctx context.Context, fn func(n, carrier int32, e *Entry) e
 	var tree Tree
 	n := int32(0)
 	for _, s := range m.segments {
-		tree.Begin(s)
 		carriers := map[string]int32{}
-		err := s.Walk(ctx, &tree, func(e *Entry) error {
+		err := tree.Walk(ctx, s, func(e *Entry, _ bool) error {
 			n++
-			if _, err := tree.Add(e.Header.Name, KindOf(e)); err != nil {
-				return err
-			}
 			carrier := n
 			if e.Header.Typeflag == tar.TypeLink {
 				carrier = carriers[e.Header.Linkname]

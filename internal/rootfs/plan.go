@@ -36,38 +36,35 @@ func Plan(ctx context.Context, cfg *config.Config, opts Options) (*System, error
 
 func (p *planner) plan(ctx context.Context) (*System, error) {
 	p.ids, p.lowers, p.sys = p.cfg.IDs(), map[string]string{}, System{}
-	cfg, sys := p.cfg, &p.sys
 	// 1. Find all images, several at a time.
 	if err := p.resolve(ctx); err != nil {
 		return nil, err
 	}
 	// 2. Kernel and init images, which share the root.
-	if err := p.planRoot(ctx, sys); err != nil {
+	if err := p.planRoot(); err != nil {
 		return nil, err
 	}
 	// 3. Volumes.
-	for i, v := range cfg.Volumes {
-		if err := p.add(sys)(p.volumeSegments(ctx, i, v)); err != nil {
+	for i, v := range p.cfg.Volumes {
+		if err := p.add(p.volumeSegments(ctx, i, v)); err != nil {
 			return nil, err
 		}
 	}
 	// 4. Containers.
-	for _, s := range sections(cfg) {
+	for _, s := range sections(p.cfg) {
 		for i := range s.containers {
-			if err := p.add(sys)(p.bundleSegments(ctx, s, i)); err != nil {
+			if err := p.add(p.bundleSegments(s, i)); err != nil {
 				return nil, err
 			}
 		}
 	}
 	// 5. Files, which replace all else.
-	for i, f := range cfg.Files {
-		s, err := p.fileSegment(i, f)
-		if err != nil {
+	for i, f := range p.cfg.Files {
+		if err := p.addOne(p.fileSegment(i, f)); err != nil {
 			return nil, err
 		}
-		sys.Segments = append(sys.Segments, s)
 	}
-	return sys, nil
+	return &p.sys, nil
 }
 
 type planner struct {
@@ -88,26 +85,29 @@ func (p *planner) unpacked(img *image.Image, location, prefix string) {
 	p.sys.Unpacked = append(p.sys.Unpacked, Unpacked{img, location, prefix})
 }
 
-func (p *planner) add(sys *System) func([]*Segment, error) error {
-	return func(s []*Segment, err error) error {
-		sys.Segments = append(sys.Segments, s...)
-		return err
+// add puts segments behind those that are there, unless making them failed.
+func (p *planner) add(s []*Segment, err error) error {
+	if err == nil {
+		p.sys.Segments = append(p.sys.Segments, s...)
 	}
+	return err
 }
 
-func (p *planner) planRoot(ctx context.Context, sys *System) error {
+func (p *planner) addOne(s *Segment, err error) error { return p.add([]*Segment{s}, err) }
+
+func (p *planner) planRoot() error {
 	if p.cfg.Kernel.Image != "" {
-		img, err := p.image(ctx, p.cfg.Kernel.Image)
+		img, err := p.image(p.cfg.Kernel.Image)
 		if err != nil {
 			return err
 		}
-		addKernel(sys, p.cfg.Kernel, img)
+		addKernel(&p.sys, p.cfg.Kernel, img)
 		p.unpacked(img, kernelLocation, "")
 	}
 	var images []*image.Image
 	var segments []*Segment
 	for i, name := range p.cfg.Init {
-		img, err := p.image(ctx, name)
+		img, err := p.image(name)
 		if err != nil {
 			return err
 		}
@@ -117,11 +117,10 @@ func (p *planner) planRoot(ctx context.Context, sys *System) error {
 		s.Title = "Process init image: " + img.Ref
 		images, segments = append(images, img), append(segments, s)
 	}
-	sys.Segments = append(sys.Segments, segments...)
 	if len(segments) > 1 {
-		sys.Segments = append(sys.Segments, apkSegment(images, segments))
+		segments = append(segments, apkSegment(images, segments))
 	}
-	return nil
+	return p.add(segments, nil)
 }
 
 // wanted are the references of all images that are unpacked.
@@ -155,7 +154,7 @@ func (p *planner) resolve(ctx context.Context) error {
 	g.SetLimit(2 * runtime.NumCPU())
 	for i, ref := range refs {
 		g.Go(func() error {
-			found[i], errs[i] = p.found(ctx, p.expand(ref), p.opts.Platform)
+			found[i], errs[i] = p.found(ctx, reference.Expand(ref), p.opts.Platform)
 			return nil
 		})
 	}
@@ -171,15 +170,13 @@ func (p *planner) resolve(ctx context.Context) error {
 }
 
 // image returns a resolved image by its name as written.
-func (p *planner) image(_ context.Context, name string) (*image.Image, error) {
+func (p *planner) image(name string) (*image.Image, error) {
 	img, ok := p.images[name]
 	if !ok {
 		return nil, fmt.Errorf("image %q was not resolved", name)
 	}
 	return img, nil
 }
-
-func (p *planner) expand(name string) string { return reference.Expand(name) }
 
 // metadata returns the merged configuration, with full image names, in the
 // syntax that a file entry asks for.

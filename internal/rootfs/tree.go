@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 )
@@ -47,7 +48,37 @@ type node struct {
 	segment int32
 }
 
-// Begin starts recording the paths of s.
+// Walk emits the entries of s, which comes after all that the tree knows, and
+// adds them to the tree. Broken tells whether the path was one of several names
+// of a file of an earlier segment. Errors are those of [Segment.Walk], or wrap
+// [ErrConflict].
+func (t *Tree) Walk(ctx context.Context, s *Segment, emit func(e *Entry, broken bool) error) error {
+	t.Begin(s)
+	return s.Walk(ctx, t, func(e *Entry) error {
+		broken, err := t.Add(e.Header.Name, KindOf(e))
+		if err != nil {
+			return err
+		}
+		return emit(e, broken)
+	})
+}
+
+// AddParents adds the directories above name that nothing has made so far and
+// returns them, the outermost first.
+func (t *Tree) AddParents(name string) (missing []string, err error) {
+	for i, c := range name {
+		if c != '/' || t.HasDir(name[:i]) {
+			continue
+		}
+		if _, err := t.Add(name[:i], KindDir); err != nil {
+			return nil, err
+		}
+		missing = append(missing, name[:i])
+	}
+	return missing, nil
+}
+
+// Begin starts recording the paths of s, for who knows them without walking.
 func (t *Tree) Begin(s *Segment) {
 	if t.paths == nil {
 		t.paths = make(map[string]node)

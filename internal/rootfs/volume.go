@@ -12,6 +12,7 @@ import (
 
 	"github.com/linuxkit/linuxkit/config"
 	"github.com/linuxkit/linuxkit/internal/image"
+	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
 const (
@@ -43,7 +44,7 @@ func (p *planner) volumeContent(ctx context.Context, v *config.Volume, location,
 	case v.Format == "oci":
 		return p.layoutSegment(ctx, v, location, lower)
 	default:
-		img, err := p.image(ctx, v.Image)
+		img, err := p.image(v.Image)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +65,7 @@ func (p *planner) layoutSegment(ctx context.Context, v *config.Volume, location,
 		}
 		platforms = append(platforms, platform)
 	}
-	ref := p.expand(v.Image)
+	ref := reference.Expand(v.Image)
 	l, err := p.opts.Images.Layout(ctx, ref, platforms)
 	if err != nil {
 		return nil, fmt.Errorf("volume %s: %w", v.Name, err)

@@ -1,6 +1,8 @@
 package runtimespec
 
 import (
+	"cmp"
+
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/linuxkit/linuxkit/config"
@@ -60,19 +62,11 @@ func namespaces(c *config.ImageConfig) []specs.LinuxNamespace {
 	if net == "none" {
 		net = "new"
 	}
-	add(specs.NetworkNamespace, or(net, "host"))
-	add(specs.IPCNamespace, or(c.Ipc, "host"))
-	add(specs.UTSNamespace, or(c.Uts, "host"))
-	add(specs.PIDNamespace, or(c.Pid, "new"))
-	add(specs.UserNamespace, or(c.Userns, "host"))
+	add(specs.NetworkNamespace, cmp.Or(net, "host"))
+	add(specs.IPCNamespace, cmp.Or(c.Ipc, "host"))
+	add(specs.UTSNamespace, cmp.Or(c.Uts, "host"))
+	add(specs.PIDNamespace, cmp.Or(c.Pid, "new"))
+	add(specs.UserNamespace, cmp.Or(c.Userns, "host"))
 	add(specs.MountNamespace, "new")
 	return list
-}
-
-// or returns s, or def if s is empty.
-func or(s, def string) string {
-	if s == "" {
-		return def
-	}
-	return s
 }

@@ -21,6 +21,13 @@ const (
 	BootDisk     Boot = "disk"
 )
 
+// roots are what goes with a kernel, by the end of its name; what comes first
+// is preferred.
+var roots = []struct {
+	boot   Boot
+	suffix string
+}{{BootKernel, "-initrd.img"}, {BootSquashfs, "-squashfs.img"}, {BootErofs, "-erofs.img"}}
+
 // ErrNoImage means that a path names nothing that can be started.
 var ErrNoImage = errors.New("no such image")
 
@@ -47,13 +54,12 @@ func Detect(path string, want Boot) (Image, error) {
 
 func detect(path string) Boot {
 	switch {
-	case exists(path+"-kernel") && exists(path+"-initrd.img"):
-		return BootKernel
-	case exists(path+"-kernel") && exists(path+"-squashfs.img"):
-		return BootSquashfs
-	case exists(path+"-kernel") && exists(path+"-erofs.img"):
-		return BootErofs
 	case exists(path + "-kernel"):
+		for _, root := range roots {
+			if exists(path + root.suffix) {
+				return root.boot
+			}
+		}
 		return BootKernel
 	case strings.HasSuffix(path, ".iso"):
 		return BootISO
@@ -84,13 +90,10 @@ func (i Image) Cmdline() string { return i.Prefix + "-cmdline" }
 // Root is the path of what goes with the kernel: an initrd or the image of the
 // root filesystem. It is empty if the image boots by itself.
 func (i Image) Root() string {
-	switch i.Boot {
-	case BootKernel:
-		return i.Prefix + "-initrd.img"
-	case BootSquashfs:
-		return i.Prefix + "-squashfs.img"
-	case BootErofs:
-		return i.Prefix + "-erofs.img"
+	for _, root := range roots {
+		if i.Boot == root.boot {
+			return i.Prefix + root.suffix
+		}
 	}
 	return ""
 }

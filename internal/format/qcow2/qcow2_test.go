@@ -4,75 +4,34 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/linuxkit/linuxkit/internal/format/disk"
+	"github.com/linuxkit/linuxkit/internal/format/disk/disktest"
 )
 
-func random(n int) []byte {
-	b := make([]byte, n)
-	rand.NewChaCha8([32]byte{byte(n)}).Read(b)
-	return b
-}
-
-func image(t *testing.T, size int64, extents ...disk.Extent) *disk.Image {
-	t.Helper()
-	im, err := disk.New(size, extents...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return im
-}
-
-func write(t *testing.T, im *disk.Image, name string) string {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := im.WriteFile(context.Background(), f); err != nil {
-		t.Fatal(err)
-	}
-	return f.Name()
-}
-
-func qemuImg(t *testing.T, args ...string) []byte {
-	t.Helper()
-	out, err := exec.Command("qemu-img", args...).CombinedOutput()
-	if err != nil {
-		t.Errorf("qemu-img %v: %v: %s", args, err, out)
-	}
-	return out
-}
-
 func TestQemuImg(t *testing.T) {
-	if _, err := exec.LookPath("qemu-img"); err != nil {
-		t.Skip("needs qemu-img (Debian package qemu-utils)")
-	}
+	disktest.NeedQemu(t)
 	const end = 2 << 40
-	data := random(5 << 20)
+	data := disktest.Random(5 << 20)
 	for name, im := range map[string]*disk.Image{
-		"empty":   image(t, 1<<20),
-		"nothing": image(t, 0),
-		"sector":  image(t, 512, disk.Bytes(511, []byte("x"))),
-		"full":    image(t, 5<<20, disk.Bytes(0, data)),
-		"odd":     image(t, 200*512, disk.Bytes(100, data[:70_000]), disk.Bytes(102_000, data[:400])),
-		"shared cluster": image(t, 1<<30, disk.Bytes(65_000, data[:1000]), disk.Bytes(70_000, data[:10]), disk.Bytes(70_010, data[:100_000]),
+		"empty":   disktest.Image(t, 1<<20),
+		"nothing": disktest.Image(t, 0),
+		"sector":  disktest.Image(t, 512, disk.Bytes(511, []byte("x"))),
+		"full":    disktest.Image(t, 5<<20, disk.Bytes(0, data)),
+		"odd":     disktest.Image(t, 200*512, disk.Bytes(100, data[:70_000]), disk.Bytes(102_000, data[:400])),
+		"shared cluster": disktest.Image(t, 1<<30, disk.Bytes(65_000, data[:1000]), disk.Bytes(70_000, data[:10]), disk.Bytes(70_010, data[:100_000]),
 			disk.Bytes(512<<20-5, data[:10]), disk.Bytes(1<<30-1, data[:1])),
-		"2 TiB": image(t, end, disk.Bytes(0, data), disk.Bytes(1<<40, data[:3]), disk.Bytes(end-3, data[:3])),
+		"2 TiB": disktest.Image(t, end, disk.Bytes(0, data), disk.Bytes(1<<40, data[:3]), disk.Bytes(end-3, data[:3])),
 	} {
 		t.Run(name, func(t *testing.T) {
 			q, err := Encode(im)
 			if err != nil {
 				t.Fatal(err)
 			}
-			file := write(t, q, "disk.qcow2")
-			out := qemuImg(t, "check", "-f", "qcow2", "--output", "json", file)
+			file := disktest.Write(t, q, "disk.qcow2")
+			out := disktest.QemuImg(t, "check", "-f", "qcow2", "--output", "json", file)
 			var check struct {
 				ImageEnd    int64 `json:"image-end-offset"`
 				Errors      int   `json:"check-errors"`
@@ -83,14 +42,14 @@ func TestQemuImg(t *testing.T) {
 				t.Errorf("%v, size %d: %s", err, q.Size, out)
 			}
 			if im.Size > 0 {
-				qemuImg(t, "compare", "-f", "qcow2", "-F", "raw", file, write(t, im, "disk.raw"))
+				disktest.QemuImg(t, "compare", "-f", "qcow2", "-F", "raw", file, disktest.Write(t, im, "disk.raw"))
 			}
 		})
 	}
 }
 
 func TestSameAsStream(t *testing.T) {
-	q, err := Encode(image(t, 1<<20, disk.Bytes(1000, random(100_000))))
+	q, err := Encode(disktest.Image(t, 1<<20, disk.Bytes(1000, disktest.Random(100_000))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +57,7 @@ func TestSameAsStream(t *testing.T) {
 	if err := q.WriteStream(context.Background(), &b); err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(write(t, q, "x"))
+	got, err := os.ReadFile(disktest.Write(t, q, "x"))
 	if err != nil || !bytes.Equal(got, b.Bytes()) {
 		t.Errorf("file and stream differ: %v", err)
 	}
@@ -107,7 +66,7 @@ func TestSameAsStream(t *testing.T) {
 // TestManyRefs has so much data that reference counts need many blocks, whose
 // table is then read through the computed records.
 func TestManyRefs(t *testing.T) {
-	im := image(t, 64<<40, disk.Extent{Offset: 1 << 40, Length: 20 << 40, Data: disk.Records{Width: 1, Put: func([]byte, int64) {}}})
+	im := disktest.Image(t, 64<<40, disk.Extent{Offset: 1 << 40, Length: 20 << 40, Data: disk.Records{Width: 1, Put: func([]byte, int64) {}}})
 	l := plan(im)
 	if l.refs < l.end()/perRefs || (l.refs-1)*perRefs >= l.end() || l.refTable*cluster < l.refs*8 || l.refTable != 2 {
 		t.Errorf("%d blocks in %d clusters for %d", l.refs, l.refTable, l.end())

@@ -1,92 +1,49 @@
 package vhd
 
 import (
-	"context"
 	"encoding/binary"
 	"encoding/json"
-	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/linuxkit/linuxkit/internal/format/disk"
+	"github.com/linuxkit/linuxkit/internal/format/disk/disktest"
 )
-
-func random(n int) []byte {
-	b := make([]byte, n)
-	rand.NewChaCha8([32]byte{byte(n)}).Read(b)
-	return b
-}
-
-func image(t *testing.T, size int64, extents ...disk.Extent) *disk.Image {
-	t.Helper()
-	im, err := disk.New(size, extents...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return im
-}
-
-func write(t *testing.T, im *disk.Image, name string) string {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := im.WriteFile(context.Background(), f); err != nil {
-		t.Fatal(err)
-	}
-	return f.Name()
-}
-
-func qemuImg(t *testing.T, args ...string) []byte {
-	t.Helper()
-	out, err := exec.Command("qemu-img", args...).CombinedOutput()
-	if err != nil {
-		t.Errorf("qemu-img %v: %v: %s", args, err, out)
-	}
-	return out
-}
 
 type encoder func(*disk.Image, Options) (*disk.Image, error)
 
 func TestQemuImg(t *testing.T) {
-	if _, err := exec.LookPath("qemu-img"); err != nil {
-		t.Skip("needs qemu-img (Debian package qemu-utils)")
-	}
-	data := random(5 << 20)
+	disktest.NeedQemu(t)
+	data := disktest.Random(5 << 20)
 	const large = 2040 << 30
 	for name, c := range map[string]struct {
 		encode encoder
 		im     *disk.Image
 	}{
-		"fixed":         {Fixed, image(t, 7<<20, disk.Bytes(100, data))},
-		"fixed empty":   {Fixed, image(t, 1<<20)},
-		"fixed large":   {Fixed, image(t, large, disk.Bytes(0, data), disk.Bytes(large-3, data[:3]))},
-		"dynamic":       {Dynamic, image(t, 21<<20, disk.Bytes(100, data), disk.Bytes(16<<20-10, data[:30]), disk.Bytes(21<<20-1, data[:1]))},
-		"dynamic empty": {Dynamic, image(t, 5<<20)},
-		"dynamic odd":   {Dynamic, image(t, 5<<20+512, disk.Bytes(5<<20, data[:512]))},
-		"dynamic large": {Dynamic, image(t, large, disk.Bytes(0, data), disk.Bytes(1<<40, data[:3]), disk.Bytes(large-3, data[:3]))},
+		"fixed":         {Fixed, disktest.Image(t, 7<<20, disk.Bytes(100, data))},
+		"fixed empty":   {Fixed, disktest.Image(t, 1<<20)},
+		"fixed large":   {Fixed, disktest.Image(t, large, disk.Bytes(0, data), disk.Bytes(large-3, data[:3]))},
+		"dynamic":       {Dynamic, disktest.Image(t, 21<<20, disk.Bytes(100, data), disk.Bytes(16<<20-10, data[:30]), disk.Bytes(21<<20-1, data[:1]))},
+		"dynamic empty": {Dynamic, disktest.Image(t, 5<<20)},
+		"dynamic odd":   {Dynamic, disktest.Image(t, 5<<20+512, disk.Bytes(5<<20, data[:512]))},
+		"dynamic large": {Dynamic, disktest.Image(t, large, disk.Bytes(0, data), disk.Bytes(1<<40, data[:3]), disk.Bytes(large-3, data[:3]))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, err := c.encode(c.im, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			file := write(t, v, "disk.vhd")
+			file := disktest.Write(t, v, "disk.vhd")
 			var info struct {
 				Size   int64 `json:"virtual-size"`
 				Format string
 			}
-			out := qemuImg(t, "info", "-f", "vpc", "--output", "json", file)
+			out := disktest.QemuImg(t, "info", "-f", "vpc", "--output", "json", file)
 			if err := json.Unmarshal(out, &info); err != nil || info.Size != c.im.Size {
 				t.Errorf("%v, %s, want size %d", err, out, c.im.Size)
 			}
-			qemuImg(t, "compare", "-f", "vpc", "-F", "raw", file, write(t, c.im, "disk.raw"))
+			disktest.QemuImg(t, "compare", "-f", "vpc", "-F", "raw", file, disktest.Write(t, c.im, "disk.raw"))
 		})
 	}
 }
@@ -94,7 +51,7 @@ func TestQemuImg(t *testing.T) {
 func TestFooter(t *testing.T) {
 	opts := Options{Seed: []byte("x"), Time: time.Date(2000, 1, 2, 0, 0, 1, 0, time.UTC)}
 	for name, encode := range map[string]encoder{"fixed": Fixed, "dynamic": Dynamic} {
-		v, err := encode(image(t, 30<<30), opts)
+		v, err := encode(disktest.Image(t, 30<<30), opts)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,72 +6,32 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"testing"
 
 	"github.com/linuxkit/linuxkit/internal/format/disk"
+	"github.com/linuxkit/linuxkit/internal/format/disk/disktest"
 )
 
-func random(n int) []byte {
-	b := make([]byte, n)
-	rand.NewChaCha8([32]byte{byte(n)}).Read(b)
-	return b
-}
-
-func image(t *testing.T, size int64, extents ...disk.Extent) *disk.Image {
-	t.Helper()
-	im, err := disk.New(size, extents...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return im
-}
-
-func create(t *testing.T, name string, write func(*os.File) error) string {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := write(f); err != nil {
-		t.Fatal(err)
-	}
-	return f.Name()
-}
-
-func qemuImg(t *testing.T, args ...string) []byte {
-	t.Helper()
-	out, err := exec.Command("qemu-img", args...).CombinedOutput()
-	if err != nil {
-		t.Errorf("qemu-img %v: %v: %s", args, err, out)
-	}
-	return out
-}
-
 func TestQemuImg(t *testing.T) {
-	if _, err := exec.LookPath("qemu-img"); err != nil {
-		t.Skip("needs qemu-img (Debian package qemu-utils)")
-	}
-	data := append(random(5<<20), bytes.Repeat([]byte("compressible "), 200_000)...)
+	disktest.NeedQemu(t)
+	data := append(disktest.Random(5<<20), bytes.Repeat([]byte("compressible "), 200_000)...)
 	const large = 16 << 30
 	for name, im := range map[string]*disk.Image{
-		"empty":     image(t, 1<<20),
-		"one grain": image(t, 64<<10, disk.Bytes(5, data[:10])),
-		"tables":    image(t, 100<<20, disk.Bytes(100, data), disk.Bytes(32<<20-5, data[:10]), disk.Bytes(96<<20, data[:1]), disk.Bytes(100<<20-1, data[:1])),
-		"odd":       image(t, 33<<20+64<<10, disk.Bytes(30<<20, data[:3<<20+64<<10])),
-		"zeros":     image(t, 5<<20, disk.Bytes(0, make([]byte, 4<<20)), disk.Bytes(4<<20, data[:1<<20])),
-		"large":     image(t, large, disk.Bytes(0, data), disk.Bytes(5<<30, data[:3]), disk.Bytes(large-3, data[:3])),
+		"empty":     disktest.Image(t, 1<<20),
+		"one grain": disktest.Image(t, 64<<10, disk.Bytes(5, data[:10])),
+		"tables":    disktest.Image(t, 100<<20, disk.Bytes(100, data), disk.Bytes(32<<20-5, data[:10]), disk.Bytes(96<<20, data[:1]), disk.Bytes(100<<20-1, data[:1])),
+		"odd":       disktest.Image(t, 33<<20+64<<10, disk.Bytes(30<<20, data[:3<<20+64<<10])),
+		"zeros":     disktest.Image(t, 5<<20, disk.Bytes(0, make([]byte, 4<<20)), disk.Bytes(4<<20, data[:1<<20])),
+		"large":     disktest.Image(t, large, disk.Bytes(0, data), disk.Bytes(5<<30, data[:3]), disk.Bytes(large-3, data[:3])),
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := create(t, "disk.vmdk", func(f *os.File) error { return Write(context.Background(), f, im, Options{}) })
-			raw := create(t, "disk.raw", func(f *os.File) error { return im.WriteFile(context.Background(), f) })
-			qemuImg(t, "check", "-f", "vmdk", file)
-			out := qemuImg(t, "info", "-f", "vmdk", "--output", "json", file)
+			file := disktest.Create(t, "disk.vmdk", func(f *os.File) error { return Write(context.Background(), f, im, Options{}) })
+			raw := disktest.Create(t, "disk.raw", func(f *os.File) error { return im.WriteFile(context.Background(), f) })
+			disktest.QemuImg(t, "check", "-f", "vmdk", file)
+			out := disktest.QemuImg(t, "info", "-f", "vmdk", "--output", "json", file)
 			var info struct {
 				Size  int64 `json:"virtual-size"`
 				Other struct {
@@ -83,19 +43,17 @@ func TestQemuImg(t *testing.T) {
 			if err := json.Unmarshal(out, &info); err != nil || info.Size != im.Size || info.Other.Data.Type != "streamOptimized" {
 				t.Errorf("%v: %s", err, out)
 			}
-			qemuImg(t, "compare", "-f", "vmdk", "-F", "raw", file, raw)
+			disktest.QemuImg(t, "compare", "-f", "vmdk", "-F", "raw", file, raw)
 		})
 	}
 }
 
 // TestLarge reads the only three grains of a disk of 2 TiB.
 func TestLarge(t *testing.T) {
-	if _, err := exec.LookPath("qemu-io"); err != nil {
-		t.Skip("needs qemu-io (Debian package qemu-utils)")
-	}
+	disktest.NeedQemu(t)
 	a := bytes.Repeat([]byte("a"), 512)
-	im := image(t, 2<<40, disk.Bytes(0, a), disk.Bytes(1<<40, a), disk.Bytes(2<<40-512, a))
-	file := create(t, "disk.vmdk", func(f *os.File) error { return Write(context.Background(), f, im, Options{}) })
+	im := disktest.Image(t, 2<<40, disk.Bytes(0, a), disk.Bytes(1<<40, a), disk.Bytes(2<<40-512, a))
+	file := disktest.Create(t, "disk.vmdk", func(f *os.File) error { return Write(context.Background(), f, im, Options{}) })
 	args := []string{"-r", "-f", "vmdk"}
 	for _, c := range []string{"0x61 0", "0 512", "0x61 1T", "0 1536G", "0x61 2199023255040"} {
 		args = append(args, "-c", "read -P "+c+" 512")
@@ -107,7 +65,7 @@ func TestLarge(t *testing.T) {
 }
 
 func TestDeterministic(t *testing.T) {
-	im := image(t, 64<<20, disk.Bytes(100, random(20<<20)))
+	im := disktest.Image(t, 64<<20, disk.Bytes(100, disktest.Random(20<<20)))
 	var last []byte
 	for i, procs := range []int{1, 2, 7} {
 		old := runtime.GOMAXPROCS(procs)
@@ -137,7 +95,7 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 
 func TestErrors(t *testing.T) {
 	ctx := context.Background()
-	im := image(t, 64<<20, disk.Bytes(100, random(20<<20)))
+	im := disktest.Image(t, 64<<20, disk.Bytes(100, disktest.Random(20<<20)))
 	for _, n := range []int{0, 100_000, 10 << 20, 20<<20 + 70_000} {
 		if err := Write(ctx, &brokenWriter{n}, im, Options{}); !errors.Is(err, errFull) {
 			t.Errorf("full after %d: %v", n, err)

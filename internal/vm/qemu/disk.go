@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,7 @@ func userDrive(d vm.Disk, i int, s *vm.State) (drive, error) {
 	case d.SizeMB == 0:
 		return drive{}, fmt.Errorf("disk %s: does not exist; give its size to create it, as in --disk %s,size=1G", path, path)
 	}
-	return drive{path: path, format: or(d.Format, defaultFormat), create: d.SizeMB}, nil
+	return drive{path: path, format: cmp.Or(d.Format, defaultFormat), create: d.SizeMB}, nil
 }
 
 func diskName(i int) string {
@@ -163,11 +164,4 @@ func createSparse(path string, size int64) error {
 		return err
 	}
 	return nil
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
