@@ -46,6 +46,7 @@ type Pkg struct {
 	hash, tag  string
 	commitHash string
 	dirty      bool
+	unsure     bool // different edits may have this hash
 	repos      *git.Cache
 	repo       *git.Repository // nil outside git
 	sources    []source

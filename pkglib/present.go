@@ -46,10 +46,11 @@ type found struct {
 	missing           []ocispec.Platform
 }
 
-// look finds out which platforms have to be built.
+// look finds out which platforms have to be built: all of them if an image of
+// this name may be one of other edits.
 func (p Pkg) look(ctx context.Context, o *buildOpts) (found, error) {
 	all, err := p.platforms(o)
-	if err != nil || o.force {
+	if err != nil || o.force || p.unsure && !o.skip {
 		return found{missing: all}, err
 	}
 	ref := p.FullTag()
