@@ -63,7 +63,7 @@ func (o *buildOpts) pin(ctx context.Context) (func(), error) {
 // finish does what follows a build.
 func (p Pkg) finish(ctx context.Context, o *buildOpts, built bool, f found) error {
 	if o.dryRun {
-		fmt.Fprintln(o.out, "Dry run complete, nothing was written.")
+		progress.Infof(ctx, "dry run complete, nothing was written")
 		return nil
 	}
 	if o.docker {
@@ -171,9 +171,7 @@ func (p Pkg) makeAll(ctx context.Context, o *buildOpts, platforms []ocispec.Plat
 		return nil, err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	if len(p.info.layers) > 0 || o.dryRun || len(p.info.Depends.Images) > 0 {
-		g.SetLimit(1)
-	}
+	inTurn := len(p.info.layers) > 0 || o.dryRun || len(p.info.Depends.Images) > 0
 	o.progressShared = o.progressShared || len(platforms) > 1
 	done := make([]made, len(platforms))
 	for i, platform := range platforms {
@@ -181,7 +179,9 @@ func (p Pkg) makeAll(ctx context.Context, o *buildOpts, platforms []ocispec.Plat
 			break
 		}
 		fmt.Fprintf(o.out, "Building for arch %s as %s\n", archOf(platform), p.archTag(platform))
+		ended := make(chan struct{})
 		g.Go(func() error {
+			defer close(ended)
 			list, err := o.make(ctx, o, p, labels, platform)
 			if err != nil {
 				return fmt.Errorf("error building for arch %s: %w", archOf(platform), err)
@@ -189,6 +189,9 @@ func (p Pkg) makeAll(ctx context.Context, o *buildOpts, platforms []ocispec.Plat
 			done[i] = made{platform, list}
 			return nil
 		})
+		if inTurn {
+			<-ended
+		}
 	}
 	return done, g.Wait()
 }
