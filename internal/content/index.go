@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"sort"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -91,6 +92,16 @@ func (s *Store) load(ctx context.Context) (*ocispec.Index, error) {
 		return nil, fmt.Errorf("%s of the cache is damaged, restore or remove it: %w", s.path(indexFile), err)
 	}
 	return i, nil
+}
+
+// Settle waits until nobody changes the index, but no longer than patience.
+// Reading it does not need that: it shows the state before the change.
+func (s *Store) Settle(ctx context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if unlock, err := s.lock(ctx); err == nil {
+		unlock()
+	}
 }
 
 // List returns all names, sorted. Entries without name are left out.
