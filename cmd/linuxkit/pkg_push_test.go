@@ -142,6 +142,11 @@ func (p *pushTest) manifests(foo, tag, index string) {
 	if p.digest("o/foo:t") != two {
 		p.Error("an index that is complete was changed")
 	}
+	p.expect("", "remote-tag", p.host+"/"+tag, p.host+"/o/foo:alone")
+	p.expect("o/foo:alone-amd64 not found; skipping", "manifest", "--tag", "alone", foo)
+	if p.digest("o/foo:alone") != index {
+		p.Error("an index without images by architecture was changed")
+	}
 	p.refuse("the registry has none of the images", "manifest", "--tag", "nosuch", foo)
 	p.refuse("error getting manifest for from image", "remote-tag", p.host+"/o/foo:nosuch", p.host+"/o/foo:x")
 
