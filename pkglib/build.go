@@ -141,6 +141,10 @@ func (p Pkg) platforms(o *buildOpts) ([]ocispec.Platform, error) {
 
 func (p Pkg) buildPlatforms(ctx context.Context, o *buildOpts, platforms []ocispec.Platform) error {
 	start := time.Now()
+	// What cannot be recorded need not be built.
+	if _, err := children(ctx, o.store, p.FullTag()); err != nil {
+		return err
+	}
 	arches := make([]string, len(platforms))
 	for i, platform := range platforms {
 		arches[i] = archOf(platform)

@@ -263,3 +263,30 @@ func TestParsePlatform(t *testing.T) {
 		}
 	}
 }
+
+// An image that is no index serves for its architecture, and is not replaced.
+func TestBuildWithPlainImage(t *testing.T) {
+	r, s, f := newTestRepo(t), newStore(t), &factory{}
+	layered(r)
+	p := r.load(defaults, "pkg/foo")
+	amd64 := ocispec.Platform{OS: "linux", Architecture: "amd64"}
+	list, err := f.make(t.Context(), &buildOpts{store: s}, p, nil, amd64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Tag(t.Context(), p.FullTag(), list[0]); err != nil {
+		t.Fatal(err)
+	}
+	for arch, want := range map[string]string{"amd64": "", "arm64": "already exists in cache and is not an index"} {
+		out, err := output(t, p, WithBuildStore(s), f.option(), WithBuildPlatforms("linux/"+arch))
+		if want == "" && (err != nil || !strings.Contains(out, "in local cache, skipping build")) {
+			t.Errorf("%s: %v\n%s", arch, err, out)
+		}
+		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", arch, err, want)
+		}
+	}
+	if f.made.Load() != 1 {
+		t.Errorf("made %d images", f.made.Load())
+	}
+}

@@ -50,23 +50,6 @@ func readIndex(ctx context.Context, s *content.Store, ref string, desc ocispec.D
 	return index.Manifests, nil
 }
 
-// complete reports whether the cache has all of the image for a platform.
-func complete(ctx context.Context, s *content.Store, list []ocispec.Descriptor, p ocispec.Platform) bool {
-	i := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return samePlatform(d.Platform, &p) })
-	if i < 0 {
-		return false
-	}
-	data, err := s.ReadAll(ctx, list[i])
-	if err != nil {
-		return false
-	}
-	var m ocispec.Manifest
-	if json.Unmarshal(data, &m) != nil || !s.Has(ctx, m.Config) {
-		return false
-	}
-	return !slices.ContainsFunc(m.Layers, func(d ocispec.Descriptor) bool { return !s.Has(ctx, d) })
-}
-
 // replaceIndex makes ref an index of exactly list.
 func replaceIndex(ctx context.Context, s *content.Store, ref string, list []ocispec.Descriptor) error {
 	desc, err := writeIndex(ctx, s, list)

@@ -59,14 +59,10 @@ func (p Pkg) look(ctx context.Context, o *buildOpts) (found, error) {
 		out = io.Discard
 	}
 	fmt.Fprintf(out, "checking for %s in local cache...\n", ref)
-	present, err := children(ctx, o.store, ref)
-	if err != nil {
-		return found{}, err
-	}
 	var f found
 	var absent []ocispec.Platform
 	for _, platform := range all {
-		if complete(ctx, o.store, present, platform) {
+		if _, err := cached(ctx, o.store, ref, platform); err == nil {
 			fmt.Fprintf(out, "found %s in local cache, skipping build\n", ref)
 			f.cached++
 		} else {
