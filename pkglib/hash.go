@@ -49,7 +49,7 @@ func (p *Pkg) identify(ctx context.Context, cfg PkglibConfig, repos *git.Cache) 
 	p.dirty = cfg.Dirty || h.edited()
 	if p.hash == "" {
 		p.hash, err = h.hash(trees, p.dirty)
-		p.unsure = h.hidden
+		p.hidden = h.hidden
 	}
 	return err
 }
@@ -88,7 +88,7 @@ type hasher struct {
 	dir, top string // the package, and what is hashed: the same or above it
 	repo     *git.Repository
 	sources  []source
-	hidden   bool // there are edits that the hash may not show
+	hidden   string // tells apart edits that the hash may not show
 }
 
 // hash returns the id of the tree, mixed with those of the sources.
@@ -138,7 +138,7 @@ func (h *hasher) content() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.New()
+	sum, hidden := sha256.New(), sha256.New()
 	for _, f := range files {
 		copyFile(sum, f)
 	}
@@ -146,7 +146,10 @@ func (h *hasher) content() (string, error) {
 		if c.Status == "?" && git.Within(h.dir, c.Path) {
 			copyFile(sum, c.Path)
 		}
-		h.hidden = h.hidden || !h.shows(c)
+		if !h.shows(c) {
+			record(hidden, h.repo, c)
+			h.hidden = hex.EncodeToString(hidden.Sum(nil))
+		}
 	}
 	err = h.addSources(sum)
 	return hex.EncodeToString(sum.Sum(nil))[:7], err

@@ -191,7 +191,7 @@ func TestHashTellsStatesApart(t *testing.T) {
 }
 
 // What the hash may not tell from other edits is built whatever the cache has.
-func TestUnsure(t *testing.T) {
+func TestHidden(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(r *testRepo)
 		made   int32
@@ -210,7 +210,11 @@ func TestUnsure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.load(defaults, "pkg/foo").Build(t.Context(), WithBuildStore(s), f.option(), WithBuildPlatforms("linux/amd64")); err != nil {
+		p := r.load(defaults, "pkg/foo")
+		if (p.Hidden() != "") != (c.made == 2) {
+			t.Errorf("%s: hidden %q", name, p.Hidden())
+		}
+		if err := p.Build(t.Context(), WithBuildStore(s), f.option(), WithBuildPlatforms("linux/amd64")); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
@@ -337,5 +341,29 @@ func BenchmarkLoad50(b *testing.B) {
 		if _, err := NewFromConfig(b.Context(), defaults, paths...); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestHiddenTellsApart(t *testing.T) {
+	hidden := map[string]string{}
+	for name, change := range map[string]func(r *testRepo){
+		"mode":    func(r *testRepo) { os.Chmod(r.path("pkg/foo/data"), 0o755) },
+		"link":    func(r *testRepo) { os.Symlink("a", r.path("pkg/foo/link")) },
+		"other":   func(r *testRepo) { os.Symlink("b", r.path("pkg/foo/link")) },
+		"outside": func(r *testRepo) { r.write("pkg/bar/new", "new") },
+		"again":   func(r *testRepo) { r.write("pkg/bar/new", "other") },
+	} {
+		r := newTestRepo(t)
+		change(r)
+		cfg := defaults
+		cfg.HashPath = r.path("pkg")
+		p := r.load(cfg, "pkg/foo")
+		if want := r.tree("pkg") + dirty("image: foo\n", "data\n", "zzz\n"); p.Hash() != want {
+			t.Errorf("%s: hash %s, want %s", name, p.Hash(), want)
+		}
+		if other, twice := hidden[p.Hidden()]; twice || p.Hidden() == "" {
+			t.Errorf("%s: hidden %q, as with %q", name, p.Hidden(), other)
+		}
+		hidden[p.Hidden()] = name
 	}
 }

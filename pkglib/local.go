@@ -131,7 +131,7 @@ func (l *Local) Find(ctx context.Context, ref string, platform ocispec.Platform)
 	l.mu.Lock()
 	p := l.pkgs[reference.Expand(ref)]
 	l.mu.Unlock()
-	if !p.unsure {
+	if p.hidden == "" {
 		return ocispec.Descriptor{}, content.ErrNotFound
 	}
 	if _, err := l.Build(ctx, ref, platform); err != nil {

@@ -46,7 +46,7 @@ type Pkg struct {
 	hash, tag  string
 	commitHash string
 	dirty      bool
-	unsure     bool // different edits may have this hash
+	hidden     string // see Hidden
 	repos      *git.Cache
 	repo       *git.Repository // nil outside git
 	sources    []source
@@ -139,6 +139,11 @@ func (p Pkg) Hash() string { return p.hash }
 
 // Dirty reports whether the package differs from its commit.
 func (p Pkg) Dirty() bool { return p.dirty }
+
+// Hidden tells edits apart that have the same hash: it is empty without edits
+// that the contents of files do not show. An image with the name of such a
+// package may be out of date.
+func (p Pkg) Hidden() string { return p.hidden }
 
 // Image returns "<org>/<image>".
 func (p Pkg) Image() string { return p.info.Org + "/" + p.info.Image }

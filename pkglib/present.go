@@ -51,7 +51,7 @@ type found struct {
 // this name may be one of other edits.
 func (p Pkg) look(ctx context.Context, o *buildOpts) (found, error) {
 	all, err := p.platforms(o)
-	if err != nil || o.force || p.unsure && !o.skip {
+	if err != nil || o.force || p.hidden != "" && !o.skip {
 		return found{missing: all}, err
 	}
 	ref, out := p.FullTag(), o.out
