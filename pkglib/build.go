@@ -107,6 +107,11 @@ func (p Pkg) checkBuild(o *buildOpts) error {
 	if _, err := reference.Parse(p.FullTag()); err != nil {
 		return fmt.Errorf("could not resolve references for image %s: %w", p.Tag(), err)
 	}
+	if o.release != "" {
+		if _, err := p.releaseTag(o.release); err != nil {
+			return err
+		}
+	}
 	if p.commitHash != git.Head {
 		return errors.New("cannot build from commit hash != HEAD")
 	}

@@ -172,7 +172,15 @@ func (p Pkg) ReleaseTag(release string) (string, error) {
 	if p.dirty {
 		return "", fmt.Errorf("cannot release a %w", ErrDirty)
 	}
-	return p.Image() + ":" + release, nil
+	return p.releaseTag(release)
+}
+
+func (p Pkg) releaseTag(release string) (string, error) {
+	tag := p.Image() + ":" + release
+	if _, err := reference.Parse(tag); err != nil {
+		return "", fmt.Errorf("cannot release %q: %w", release, err)
+	}
+	return tag, nil
 }
 
 // TrustEnabled is always false: signing images with notary is history.

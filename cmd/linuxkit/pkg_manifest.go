@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/reference"
 	"github.com/linuxkit/linuxkit/pkglib"
 )
@@ -56,11 +55,7 @@ that exists is overwritten. The cache is not used.`,
   linuxkit pkg remote-tag linuxkit/init:v1.0.0 registry.example.com/init:v1.0.0`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := content.Open(a.cacheDir)
-			if err != nil {
-				return err
-			}
-			remote, err := a.registry(s)
+			remote, err := a.registry(nil)
 			if err != nil {
 				return err
 			}
