@@ -125,6 +125,12 @@ func TestBuild(t *testing.T) {
 		t.Errorf("forced: index has %s, made %d", got, f.made.Load())
 	}
 	checkLabels(t, s, p, r.git("rev-parse", "HEAD"))
+	for _, arch := range []string{"amd64", "arm64"} {
+		name := p.FullTag() + "-" + arch
+		if desc, err := s.Resolve(t.Context(), name); err != nil || desc.Annotations["io.containerd.image.name"] != name {
+			t.Errorf("entry %s: %v, %v", name, desc.Annotations, err)
+		}
+	}
 }
 
 func checkLabels(t *testing.T, s *content.Store, p Pkg, revision string) {

@@ -56,7 +56,7 @@ func replaceIndex(ctx context.Context, s *content.Store, ref string, list []ocis
 	if err != nil {
 		return err
 	}
-	desc.Annotations = map[string]string{imagepkg.AnnotationBuilt: "true"}
+	desc.Annotations = map[string]string{imagepkg.AnnotationBuilt: "true", imagepkg.AnnotationName: ref}
 	return s.Tag(ctx, ref, desc)
 }
 
