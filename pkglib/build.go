@@ -63,7 +63,7 @@ func (o *buildOpts) pin(ctx context.Context) (func(), error) {
 // finish does what follows a build.
 func (p Pkg) finish(ctx context.Context, o *buildOpts, built bool, f found) error {
 	if o.dryRun {
-		fmt.Fprintln(o.out, "Dry run complete, nothing was written.")
+		progress.Infof(ctx, "dry run complete, nothing was written")
 		return nil
 	}
 	if o.docker {
@@ -107,6 +107,11 @@ func (p Pkg) checkBuild(o *buildOpts) error {
 	if _, err := reference.Parse(p.FullTag()); err != nil {
 		return fmt.Errorf("could not resolve references for image %s: %w", p.Tag(), err)
 	}
+	if o.release != "" {
+		if _, err := p.releaseTag(o.release); err != nil {
+			return err
+		}
+	}
 	if p.commitHash != git.Head {
 		return errors.New("cannot build from commit hash != HEAD")
 	}
@@ -141,6 +146,10 @@ func (p Pkg) platforms(o *buildOpts) ([]ocispec.Platform, error) {
 
 func (p Pkg) buildPlatforms(ctx context.Context, o *buildOpts, platforms []ocispec.Platform) error {
 	start := time.Now()
+	// What cannot be recorded need not be built.
+	if _, err := children(ctx, o.store, p.FullTag()); err != nil {
+		return err
+	}
 	arches := make([]string, len(platforms))
 	for i, platform := range platforms {
 		arches[i] = archOf(platform)
@@ -171,9 +180,7 @@ func (p Pkg) makeAll(ctx context.Context, o *buildOpts, platforms []ocispec.Plat
 		return nil, err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	if len(p.info.layers) > 0 || o.dryRun || len(p.info.Depends.Images) > 0 {
-		g.SetLimit(1)
-	}
+	inTurn := len(p.info.layers) > 0 || o.dryRun || len(p.info.Depends.Images) > 0
 	o.progressShared = o.progressShared || len(platforms) > 1
 	done := make([]made, len(platforms))
 	for i, platform := range platforms {
@@ -181,7 +188,9 @@ func (p Pkg) makeAll(ctx context.Context, o *buildOpts, platforms []ocispec.Plat
 			break
 		}
 		fmt.Fprintf(o.out, "Building for arch %s as %s\n", archOf(platform), p.archTag(platform))
+		ended := make(chan struct{})
 		g.Go(func() error {
+			defer close(ended)
 			list, err := o.make(ctx, o, p, labels, platform)
 			if err != nil {
 				return fmt.Errorf("error building for arch %s: %w", archOf(platform), err)
@@ -189,6 +198,9 @@ func (p Pkg) makeAll(ctx context.Context, o *buildOpts, platforms []ocispec.Plat
 			done[i] = made{platform, list}
 			return nil
 		})
+		if inTurn {
+			<-ended
+		}
 	}
 	return done, g.Wait()
 }

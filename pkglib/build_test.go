@@ -125,6 +125,12 @@ func TestBuild(t *testing.T) {
 		t.Errorf("forced: index has %s, made %d", got, f.made.Load())
 	}
 	checkLabels(t, s, p, r.git("rev-parse", "HEAD"))
+	for _, arch := range []string{"amd64", "arm64"} {
+		name := p.FullTag() + "-" + arch
+		if desc, err := s.Resolve(t.Context(), name); err != nil || desc.Annotations["io.containerd.image.name"] != name {
+			t.Errorf("entry %s: %v, %v", name, desc.Annotations, err)
+		}
+	}
 }
 
 func checkLabels(t *testing.T, s *content.Store, p Pkg, revision string) {
@@ -261,5 +267,32 @@ func TestParsePlatform(t *testing.T) {
 		if (err == nil) != (want != "") || err == nil && archOf(p) != want {
 			t.Errorf("%q: %v, %v", text, p, err)
 		}
+	}
+}
+
+// An image that is no index serves for its architecture, and is not replaced.
+func TestBuildWithPlainImage(t *testing.T) {
+	r, s, f := newTestRepo(t), newStore(t), &factory{}
+	layered(r)
+	p := r.load(defaults, "pkg/foo")
+	amd64 := ocispec.Platform{OS: "linux", Architecture: "amd64"}
+	list, err := f.make(t.Context(), &buildOpts{store: s}, p, nil, amd64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Tag(t.Context(), p.FullTag(), list[0]); err != nil {
+		t.Fatal(err)
+	}
+	for arch, want := range map[string]string{"amd64": "", "arm64": "already exists in cache and is not an index"} {
+		out, err := output(t, p, WithBuildStore(s), f.option(), WithBuildPlatforms("linux/"+arch))
+		if want == "" && (err != nil || !strings.Contains(out, "in local cache, skipping build")) {
+			t.Errorf("%s: %v\n%s", arch, err, out)
+		}
+		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", arch, err, want)
+		}
+	}
+	if f.made.Load() != 1 {
+		t.Errorf("made %d images", f.made.Load())
 	}
 }

@@ -137,6 +137,11 @@ func TestDependencies(t *testing.T) {
 	r.write("pkg/loop/Dockerfile", "FROM linuxkit/pool:p\n")
 	r.write("pkg/pool/build.yml", "image: pool\ntag: p\n")
 	r.write("pkg/pool/Dockerfile", "FROM linuxkit/loop:l\n")
+	for _, name := range []string{"arg1", "arg2", "arg3"} {
+		r.write("pkg/"+name+"/build.yml", "image: "+name+"\nbuildArgs: [\"P_%=@lkt:pkgs:../arg*\"]\n")
+		r.write("pkg/"+name+"/Dockerfile", "FROM scratch\n")
+	}
+	r.write("pkg/arg1/Dockerfile", "ARG P_LINUXKIT_ARG3\nFROM $P_LINUXKIT_ARG3\n")
 	r.commit()
 	load := func(names ...string) []Pkg {
 		var pkgs []Pkg
@@ -155,6 +160,10 @@ func TestDependencies(t *testing.T) {
 	}
 	if _, err := Dependencies(t.Context(), load("pkg/loop", "pkg/pool")); err == nil || !strings.Contains(err.Error(), "linuxkit/loop:l needs linuxkit/pool:p needs linuxkit/loop:l") {
 		t.Errorf("packages that need each other: %v", err)
+	}
+	got, err = Dependencies(t.Context(), load("pkg/arg1", "pkg/arg2", "pkg/arg3"))
+	if d := cmp.Diff([][]int{{2, 1}, {2}, nil}, got); err != nil || d != "" {
+		t.Errorf("arguments that name each other: %v\n%s", err, d)
 	}
 }
 

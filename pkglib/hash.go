@@ -49,6 +49,7 @@ func (p *Pkg) identify(ctx context.Context, cfg PkglibConfig, repos *git.Cache) 
 	p.dirty = cfg.Dirty || h.edited()
 	if p.hash == "" {
 		p.hash, err = h.hash(trees, p.dirty)
+		p.hidden = h.hidden
 	}
 	return err
 }
@@ -87,6 +88,7 @@ type hasher struct {
 	dir, top string // the package, and what is hashed: the same or above it
 	repo     *git.Repository
 	sources  []source
+	hidden   string // tells apart edits that the hash may not show
 }
 
 // hash returns the id of the tree, mixed with those of the sources.
@@ -125,18 +127,18 @@ func (h *hasher) sourceEdited(s source) bool {
 }
 
 // content returns the first digits of a hash over the files of the package:
-// first those that git knows, then the others, nothing but their content.
-// Edits that this does not show, or that lie elsewhere, follow.
+// first those that git knows, then the others, nothing but their content. The
+// edits of sources that lie elsewhere follow.
 func (h *hasher) content() (string, error) {
 	files, err := h.repo.Files(h.ctx, h.dir)
 	if err != nil {
 		return "", err
 	}
-	changes, err := h.changes()
+	changes, err := h.repo.Changes(h.ctx, h.top)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.New()
+	sum, hidden := sha256.New(), sha256.New()
 	for _, f := range files {
 		copyFile(sum, f)
 	}
@@ -144,42 +146,48 @@ func (h *hasher) content() (string, error) {
 		if c.Status == "?" && git.Within(h.dir, c.Path) {
 			copyFile(sum, c.Path)
 		}
+		if !h.shows(c) {
+			record(hidden, h.repo, c)
+			h.hidden = hex.EncodeToString(hidden.Sum(nil))
+		}
 	}
-	for _, c := range changes {
-		h.record(sum, c)
-	}
-	return hex.EncodeToString(sum.Sum(nil))[:7], nil
+	err = h.addSources(sum)
+	return hex.EncodeToString(sum.Sum(nil))[:7], err
 }
 
-// changes returns the edits of what is hashed and of the sources.
-func (h *hasher) changes() ([]git.Change, error) {
-	changes, err := h.repo.Changes(h.ctx, h.top)
+// shows reports whether the content of the files of the package tells an edit
+// from all others.
+func (h *hasher) shows(c git.Change) bool {
+	info, err := os.Lstat(c.Path)
+	return err == nil && info.Mode().IsRegular() && git.Within(h.dir, c.Path) && c.ContentOnly()
+}
+
+// addSources hashes the edits of the sources outside of what is hashed already.
+func (h *hasher) addSources(sum hash.Hash) error {
 	for _, s := range h.sources {
 		if git.Within(h.top, s.file) {
-			continue // counted already
+			continue
 		}
-		more, failed := s.repo.Changes(h.ctx, s.file)
-		changes, err = append(changes, more...), errors.Join(err, failed)
+		changes, err := s.repo.Changes(h.ctx, s.file)
+		if err != nil {
+			return err
+		}
+		for _, c := range changes {
+			record(sum, s.repo, c)
+		}
 	}
-	return changes, err
+	return nil
 }
 
-// record writes a change that the content of the package's files does not show.
-func (h *hasher) record(sum hash.Hash, c git.Change) {
-	info, err := os.Lstat(c.Path)
-	regular := err == nil && info.Mode().IsRegular()
-	inside := git.Within(h.dir, c.Path)
-	if inside && regular && c.ContentOnly() {
-		return
-	}
-	name, err := filepath.Rel(h.repo.Top(), c.Path)
+func record(sum hash.Hash, repo *git.Repository, c git.Change) {
+	name, err := filepath.Rel(repo.Top(), c.Path)
 	if err != nil {
 		name = c.Path
 	}
 	fmt.Fprintf(sum, "\x00%s %s %s\x00", c.Status, c.New, filepath.ToSlash(name))
 	if target, err := os.Readlink(c.Path); err == nil {
 		io.WriteString(sum, target)
-	} else if !inside {
+	} else {
 		copyFile(sum, c.Path)
 	}
 }

@@ -3,10 +3,13 @@ package pkglib
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/gittest"
 )
@@ -52,6 +55,47 @@ func TestHash(t *testing.T) {
 			change: func(r *testRepo) { r.write("pkg/foo/data", "new"); r.git("add", "-A") },
 			want:   func(r *testRepo) string { return r.tree("pkg/foo") + dirty(yml, "new", zzz) },
 		},
+		"staged and taken back in the work tree": {
+			change: func(r *testRepo) { r.write("pkg/foo/data", "new"); r.git("add", "-A"); r.write("pkg/foo/data", data) },
+			want:   func(r *testRepo) string { return r.tree("pkg/foo") },
+		},
+		"deleted": {
+			change: func(r *testRepo) { os.Remove(r.path("pkg/foo/data")) },
+			want:   func(r *testRepo) string { return r.tree("pkg/foo") + dirty(yml, zzz) },
+		},
+		"renamed": {
+			change: func(r *testRepo) { r.git("mv", "pkg/foo/data", "pkg/foo/zzzz") },
+			want:   func(r *testRepo) string { return r.tree("pkg/foo") + dirty(yml, zzz, data) },
+		},
+		"mode": {
+			change: func(r *testRepo) { os.Chmod(r.path("pkg/foo/data"), 0o755) },
+			want:   func(r *testRepo) string { return r.tree("pkg/foo") + dirty(yml, data, zzz) },
+		},
+		"file to link": {
+			change: func(r *testRepo) { os.Remove(r.path("pkg/foo/data")); os.Symlink("zzz", r.path("pkg/foo/data")) },
+			want:   func(r *testRepo) string { return r.tree("pkg/foo") + dirty(yml, zzz) },
+		},
+		"untracked link": {
+			change: func(r *testRepo) { os.Symlink("zzz", r.path("pkg/foo/link")) },
+			want:   func(r *testRepo) string { return r.tree("pkg/foo") + dirty(yml, data, zzz) },
+		},
+		"untracked repository": {
+			change: func(r *testRepo) { r.write("pkg/foo/mod/a", "new"); r.git("init", "-q", "pkg/foo/mod") },
+			want:   func(r *testRepo) string { return r.tree("pkg/foo") + dirty(yml, data, zzz) },
+		},
+		"merge conflict": {
+			change: func(r *testRepo) {
+				r.git("checkout", "-qb", "other")
+				r.write("pkg/foo/data", "other\n")
+				r.commit()
+				r.git("checkout", "-q", "-")
+				r.write("pkg/foo/data", "ours\n")
+				r.commit()
+				exec.Command("git", "-C", r.dir, "merge", "other").Run()
+				r.write("pkg/foo/data", "new") // listed once for each side
+			},
+			want: func(r *testRepo) string { return r.tree("pkg/foo") + dirty(yml, "new", "new", "new", zzz) },
+		},
 		"ignored": {
 			change: func(r *testRepo) { r.write("pkg/foo/x.o", "new") },
 			want:   func(r *testRepo) string { return r.tree("pkg/foo") },
@@ -88,6 +132,11 @@ func TestHash(t *testing.T) {
 			cfg:  func(r *testRepo) PkglibConfig { return head(PkglibConfig{HashPath: r.dir}) },
 			want: func(r *testRepo) string { return r.git("rev-parse", "HEAD^{tree}") },
 		},
+		"hash path, edited outside of the package": {
+			change: func(r *testRepo) { r.write("pkg/bar/data", "new") },
+			cfg:    func(r *testRepo) PkglibConfig { return head(PkglibConfig{HashPath: r.path("pkg")}) },
+			want:   func(r *testRepo) string { return r.tree("pkg") + dirty(yml, data, zzz) },
+		},
 		"hash path, edited within the package": {
 			change: func(r *testRepo) { r.write("pkg/foo/data", "new") },
 			cfg:    func(r *testRepo) PkglibConfig { return head(PkglibConfig{HashPath: r.path("pkg")}) },
@@ -111,14 +160,17 @@ func TestHash(t *testing.T) {
 	}
 }
 
-// Different states have different hashes, also where contents are equal.
+// Different states of the sources have different hashes, also where contents
+// are equal. So they need not in the package itself, which is then built anew.
 func TestHashTellsStatesApart(t *testing.T) {
 	hashes := map[string]string{}
 	for name, change := range map[string]func(r *testRepo){
 		"clean":        func(r *testRepo) {},
 		"mode":         func(r *testRepo) { os.Chmod(r.path("pkg/bar/build.yml"), 0o755) },
-		"link":         func(r *testRepo) { os.Symlink("a", r.path("pkg/bar/link")) },
-		"other link":   func(r *testRepo) { os.Symlink("b", r.path("pkg/bar/link")) },
+		"edited":       func(r *testRepo) { r.write("pkg/bar/new", "new") },
+		"source mode":  func(r *testRepo) { os.Chmod(r.path("lib/lib.go"), 0o755) },
+		"source link":  func(r *testRepo) { os.Symlink("a", r.path("lib/link")) },
+		"other link":   func(r *testRepo) { os.Symlink("b", r.path("lib/link")) },
 		"source":       func(r *testRepo) { r.write("lib/lib.go", "package other\n") },
 		"source again": func(r *testRepo) { r.write("lib/lib.go", "package third\n") },
 		"source new":   func(r *testRepo) { r.write("lib/new.go", "package other\n") },
@@ -140,11 +192,42 @@ func TestHashTellsStatesApart(t *testing.T) {
 	}
 }
 
-func TestDeletedFile(t *testing.T) {
-	r := newTestRepo(t)
-	os.Remove(r.path("pkg/foo/data"))
-	if hash := r.hash("pkg/foo"); !strings.HasPrefix(hash, r.tree("pkg/foo")+"-dirty-") {
-		t.Error(hash)
+// What the hash may not tell from other edits is built whatever the cache has.
+func TestHidden(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(r *testRepo)
+		made   int32
+	}{
+		"edited":   {func(r *testRepo) { r.write("pkg/foo/data", "new") }, 1},
+		"new file": {func(r *testRepo) { r.write("pkg/foo/new", "new") }, 1},
+		"mode":     {func(r *testRepo) { os.Chmod(r.path("pkg/foo/data"), 0o755) }, 2},
+		"link":     {func(r *testRepo) { os.Symlink("a", r.path("pkg/foo/link")) }, 2},
+		"deleted":  {func(r *testRepo) { os.Remove(r.path("pkg/foo/zzz")) }, 2},
+	} {
+		r, s, f := newTestRepo(t), newStore(t), &factory{}
+		layered(r)
+		c.change(r)
+		l := NewLocal(WithBuildStore(s), f.option())
+		ref, err := l.Package(t.Context(), r.path("pkg/foo"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := r.load(defaults, "pkg/foo")
+		if (p.Hidden() != "") != (c.made == 2) {
+			t.Errorf("%s: hidden %q", name, p.Hidden())
+		}
+		if err := p.Build(t.Context(), WithBuildStore(s), f.option(), WithBuildPlatforms("linux/amd64")); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			desc, err := l.Find(t.Context(), ref, ocispec.Platform{OS: "linux", Architecture: "amd64"})
+			if found := err == nil && desc.Digest != ""; found != (c.made == 2) {
+				t.Errorf("%s: %v, %v", name, desc.Digest, err)
+			}
+		}
+		if f.made.Load() != c.made {
+			t.Errorf("%s: made %d images, want %d", name, f.made.Load(), c.made)
+		}
 	}
 }
 
@@ -256,5 +339,29 @@ func BenchmarkLoad50(b *testing.B) {
 		if _, err := NewFromConfig(b.Context(), defaults, paths...); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestHiddenTellsApart(t *testing.T) {
+	hidden := map[string]string{}
+	for name, change := range map[string]func(r *testRepo){
+		"mode":    func(r *testRepo) { os.Chmod(r.path("pkg/foo/data"), 0o755) },
+		"link":    func(r *testRepo) { os.Symlink("a", r.path("pkg/foo/link")) },
+		"other":   func(r *testRepo) { os.Symlink("b", r.path("pkg/foo/link")) },
+		"outside": func(r *testRepo) { r.write("pkg/bar/new", "new") },
+		"again":   func(r *testRepo) { r.write("pkg/bar/new", "other") },
+	} {
+		r := newTestRepo(t)
+		change(r)
+		cfg := defaults
+		cfg.HashPath = r.path("pkg")
+		p := r.load(cfg, "pkg/foo")
+		if want := r.tree("pkg") + dirty("image: foo\n", "data\n", "zzz\n"); p.Hash() != want {
+			t.Errorf("%s: hash %s, want %s", name, p.Hash(), want)
+		}
+		if other, twice := hidden[p.Hidden()]; twice || p.Hidden() == "" {
+			t.Errorf("%s: hidden %q, as with %q", name, p.Hidden(), other)
+		}
+		hidden[p.Hidden()] = name
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -41,23 +40,13 @@ func readIndex(ctx context.Context, s *content.Store, ref string, desc ocispec.D
 	return index.Manifests, nil
 }
 
-// complete reports whether the cache has all of the image for a platform.
-func complete(ctx context.Context, s *content.Store, list []ocispec.Descriptor, p ocispec.Platform) bool {
-	i := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return imagepkg.SamePlatform(d.Platform, &p) })
-	if i < 0 {
-		return false
-	}
-	m, err := s.ReadManifest(ctx, list[i])
-	return err == nil && s.Has(ctx, m.Config) && !slices.ContainsFunc(m.Layers, func(d ocispec.Descriptor) bool { return !s.Has(ctx, d) })
-}
-
 // replaceIndex makes ref an index of exactly list.
 func replaceIndex(ctx context.Context, s *content.Store, ref string, list []ocispec.Descriptor) error {
 	desc, err := writeIndex(ctx, s, list)
 	if err != nil {
 		return err
 	}
-	desc.Annotations = map[string]string{imagepkg.AnnotationBuilt: "true"}
+	desc.Annotations = map[string]string{imagepkg.AnnotationBuilt: "true", imagepkg.AnnotationName: ref}
 	return s.Tag(ctx, ref, desc)
 }
 

@@ -11,7 +11,9 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/git"
+	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
@@ -30,6 +32,8 @@ type Local struct {
 	pkgs  map[string]Pkg    // by reference
 	built map[string]bool   // by reference and platform
 }
+
+var _ image.Place = (*Local)(nil)
 
 // NewLocal returns a Local that builds with opts, which must name the cache
 // and no platforms.
@@ -118,6 +122,26 @@ func (l *Local) buildAll(ctx context.Context, p Pkg, platform ocispec.Platform, 
 	}
 	progress.Infof(ctx, "Building package %s", p.Tag())
 	return p.Build(ctx, opts...)
+}
+
+// Find implements [image.Place] for packages with edits that their names do not
+// tell apart: what another place has under such a name may be out of date, so
+// that the package is built.
+func (l *Local) Find(ctx context.Context, ref string, platform ocispec.Platform) (ocispec.Descriptor, error) {
+	l.mu.Lock()
+	p := l.pkgs[reference.Expand(ref)]
+	l.mu.Unlock()
+	if p.hidden == "" {
+		return ocispec.Descriptor{}, content.ErrNotFound
+	}
+	if _, err := l.Build(ctx, ref, platform); err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	o, err := newBuildOpts(l.opts)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	return o.store.Resolve(ctx, p.FullTag())
 }
 
 // platformsOf returns the platforms for which the Dockerfile needs the image of

@@ -10,9 +10,9 @@ import (
 )
 
 // Dependencies returns for each package the indexes of those others in the list
-// that have to be built before it: the images that its Dockerfile starts or
-// copies from, and those that its build arguments name. Packages that need each
-// other are an error.
+// that are to be built before it: the images that its Dockerfile starts or
+// copies from, and those that its build arguments name, as far as these do not
+// name each other in a circle. Packages that start from each other are an error.
 func Dependencies(ctx context.Context, pkgs []Pkg, opts ...BuildOpt) ([][]int, error) {
 	o := &buildOpts{}
 	for _, opt := range opts {
@@ -24,41 +24,71 @@ func Dependencies(ctx context.Context, pkgs []Pkg, opts ...BuildOpt) ([][]int, e
 	for i, p := range pkgs {
 		byRef[p.FullTag()] = i
 	}
-	needs := make([][]int, len(pkgs))
+	needs, named := make([][]int, len(pkgs)), make([][]int, len(pkgs))
 	for i, p := range pkgs {
-		refs, err := p.needed(ctx, o)
+		bases, args, err := p.needed(ctx, o)
 		if err != nil {
 			return nil, err
 		}
-		for _, ref := range refs {
-			if n, ok := byRef[reference.ExpandTagged(ref)]; ok && n != i && !slices.Contains(needs[i], n) {
+		needs[i], named[i] = among(byRef, bases, i), among(byRef, args, i)
+	}
+	if err := checkCycles(pkgs, needs); err != nil {
+		return nil, err
+	}
+	for i := range pkgs {
+		for _, n := range named[i] {
+			if !slices.Contains(needs[i], n) && !reaches(needs, n, i) {
 				needs[i] = append(needs[i], n)
 			}
 		}
 	}
-	return needs, checkCycles(pkgs, needs)
+	return needs, nil
 }
 
-// needed returns names of images that the package is built with. What cannot be
-// told here is told when it is built.
-func (p Pkg) needed(ctx context.Context, o *buildOpts) ([]string, error) {
+// among returns the indexes of the names that are in the list, but not own.
+func among(byRef map[string]int, refs []string, own int) []int {
+	var list []int
+	for _, ref := range refs {
+		if n, ok := byRef[reference.ExpandTagged(ref)]; ok && n != own && !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// reaches tells whether from needs to, if only by way of others.
+func reaches(needs [][]int, from, to int) bool {
+	seen := make([]bool, len(needs))
+	var visit func(i int) bool
+	visit = func(i int) bool {
+		if i == to || seen[i] {
+			return i == to
+		}
+		seen[i] = true
+		return slices.ContainsFunc(needs[i], visit)
+	}
+	return visit(from)
+}
+
+// needed returns names of images that the package is built from, and of those
+// that its arguments name. What cannot be told here is told when it is built.
+func (p Pkg) needed(ctx context.Context, o *buildOpts) (bases, named []string, err error) {
 	if len(p.info.layers) > 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	args, err := p.args(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var refs []string
 	for _, value := range args {
 		if strings.Contains(value, ":") {
-			refs = append(refs, value)
+			named = append(named, value)
 		}
 	}
-	slices.Sort(refs)
+	slices.Sort(named)
 	platforms, err := p.platforms(o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, platform := range platforms {
 		list, err := p.bases(o, args, platform, hostPlatform)
@@ -66,10 +96,10 @@ func (p Pkg) needed(ctx context.Context, o *buildOpts) ([]string, error) {
 			break
 		}
 		for _, b := range list {
-			refs = append(refs, b.Name)
+			bases = append(bases, b.Name)
 		}
 	}
-	return refs, nil
+	return bases, named, nil
 }
 
 // checkCycles refuses packages that need each other.

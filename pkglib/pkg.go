@@ -46,6 +46,7 @@ type Pkg struct {
 	hash, tag  string
 	commitHash string
 	dirty      bool
+	hidden     string // see Hidden
 	repos      *git.Cache
 	repo       *git.Repository // nil outside git
 	sources    []source
@@ -139,6 +140,11 @@ func (p Pkg) Hash() string { return p.hash }
 // Dirty reports whether the package differs from its commit.
 func (p Pkg) Dirty() bool { return p.dirty }
 
+// Hidden tells edits apart that have the same hash: it is empty without edits
+// that the contents of files do not show. An image with the name of such a
+// package may be out of date.
+func (p Pkg) Hidden() string { return p.hidden }
+
 // Image returns "<org>/<image>".
 func (p Pkg) Image() string { return p.info.Org + "/" + p.info.Image }
 
@@ -166,7 +172,15 @@ func (p Pkg) ReleaseTag(release string) (string, error) {
 	if p.dirty {
 		return "", fmt.Errorf("cannot release a %w", ErrDirty)
 	}
-	return p.Image() + ":" + release, nil
+	return p.releaseTag(release)
+}
+
+func (p Pkg) releaseTag(release string) (string, error) {
+	tag := p.Image() + ":" + release
+	if _, err := reference.Parse(tag); err != nil {
+		return "", fmt.Errorf("cannot release %q: %w", release, err)
+	}
+	return tag, nil
 }
 
 // TrustEnabled is always false: signing images with notary is history.

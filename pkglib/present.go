@@ -3,6 +3,7 @@ package pkglib
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -46,27 +47,31 @@ type found struct {
 	missing           []ocispec.Platform
 }
 
-// look finds out which platforms have to be built.
+// look finds out which platforms have to be built: all of them if an image of
+// this name may be one of other edits.
 func (p Pkg) look(ctx context.Context, o *buildOpts) (found, error) {
 	all, err := p.platforms(o)
-	if err != nil || o.force {
+	if err != nil || o.force || p.hidden != "" && !o.skip {
 		return found{missing: all}, err
 	}
-	ref := p.FullTag()
-	fmt.Fprintf(o.out, "checking for %s in local cache...\n", ref)
-	present, err := children(ctx, o.store, ref)
-	if err != nil {
-		return found{}, err
+	ref, out := p.FullTag(), o.out
+	if o.skip {
+		out = io.Discard
 	}
+	fmt.Fprintf(out, "checking for %s in local cache...\n", ref)
 	var f found
 	var absent []ocispec.Platform
 	for _, platform := range all {
-		if complete(ctx, o.store, present, platform) {
-			fmt.Fprintf(o.out, "found %s in local cache, skipping build\n", ref)
+		if _, err := cached(ctx, o.store, ref, platform); err == nil {
+			fmt.Fprintf(out, "found %s in local cache, skipping build\n", ref)
 			f.cached++
 		} else {
 			absent = append(absent, platform)
 		}
+	}
+	if o.skip {
+		f.missing = absent
+		return f, nil
 	}
 	return f, p.lookRemote(ctx, o, absent, &f)
 }
@@ -75,14 +80,12 @@ func (p Pkg) look(ctx context.Context, o *buildOpts) (found, error) {
 // reached has nothing.
 func (p Pkg) lookRemote(ctx context.Context, o *buildOpts, absent []ocispec.Platform, f *found) error {
 	ref, there := p.FullTag(), []ocispec.Platform(nil)
-	if o.remote != nil && !o.pull && !o.skip && len(absent) > 0 {
+	if o.remote != nil && !o.pull && len(absent) > 0 {
 		there, _ = o.remote.Platforms(ctx, ref, patience)
 	}
 	for _, platform := range absent {
 		arch := archOf(platform)
 		switch {
-		case o.skip:
-			fmt.Fprintf(o.out, "%s %s not found in local cache, not building\n", ref, arch)
 		case o.remote == nil:
 			fmt.Fprintf(o.out, "%s %s not found in local cache, will build\n", ref, arch)
 		case o.pull:

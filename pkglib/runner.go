@@ -148,9 +148,6 @@ func (d dryRunner) Build(_ context.Context, o ImageBuildOptions, _ io.Writer) er
 	words := []string{"docker", "buildx", "build", "--platform", o.Platform.OS + "/" + archOf(o.Platform), "-t", o.Tag, "-f", o.Dir + "/" + o.Dockerfile}
 	words = append(words, options("--build-arg=", o.BuildArgs)...)
 	words = append(words, options("--label=", o.Labels)...)
-	if o.IgnoreCache {
-		words = append(words, "--no-cache")
-	}
 	words = append(words, "--network="+o.NetworkMode, o.Dir)
 	_, err := fmt.Fprintln(d.w, strings.Join(words, " "))
 	return err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
@@ -67,11 +68,15 @@ type cachedImage struct {
 	Size      int64  `json:"size"`
 }
 
+// settlePatience is how long a listing waits for others who change the cache.
+const settlePatience = 10 * time.Second
+
 func cacheLs(ctx context.Context, a *app, s *content.Store, asJSON bool) error {
 	// A cache that cannot be created can still be empty.
 	if err := s.Init(ctx); err != nil && !errors.Is(err, os.ErrPermission) {
 		progress.Debugf(ctx, "%v", err)
 	}
+	s.Settle(ctx, settlePatience)
 	all, err := s.List(ctx)
 	if err != nil {
 		return fmt.Errorf("error reading image names: %w", err)

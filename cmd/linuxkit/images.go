@@ -35,7 +35,7 @@ func (a *app) resolver(local *pkglib.Local, o buildOptions) (*image.Resolver, er
 	if err != nil {
 		return nil, err
 	}
-	r := &image.Resolver{Store: store, Remote: remote, Pull: o.pull, Build: local.Build, Check: a.check(store, remote)}
+	r := &image.Resolver{Store: store, Remote: remote, Pull: o.pull, Build: local.Build, Check: a.check(store, remote), Before: []image.Place{local}}
 	if o.docker {
 		engine, err := dockerengine.New("")
 		if err != nil {

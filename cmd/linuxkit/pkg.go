@@ -53,10 +53,11 @@ func (f *pkgFlags) load(ctx context.Context, flags *pflag.FlagSet, dirs []string
 }
 
 func (f *pkgFlags) resolve(flags *pflag.FlagSet) error {
-	if env := os.Getenv("LINUXKIT_PKG_ORG"); env != "" {
+	env := os.Getenv("LINUXKIT_PKG_ORG")
+	if env != "" {
 		f.cfg.Org = &env
 	}
-	if flags.Changed("org") {
+	if flags.Changed("org") && (f.org != "" || env == "") {
 		f.cfg.Org = &f.org
 	}
 	var err error

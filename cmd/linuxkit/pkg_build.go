@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/linuxkit/linuxkit/internal/image"
+	"github.com/linuxkit/linuxkit/internal/progress"
 	"github.com/linuxkit/linuxkit/pkglib"
 )
 
@@ -87,7 +88,7 @@ func (f *pkgBuildFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.config.Restart, "builder-restart", false, "make the builder container anew even if it is as it should be")
 	flags.BoolVar(&f.force, "force", false, "build even what the cache or the registry has")
 	flags.BoolVar(&f.pull, "pull", false, "pull what the registry has instead of only noting it")
-	flags.BoolVar(&f.nobuild, "nobuild", false, "build nothing, only push")
+	flags.BoolVar(&f.nobuild, "nobuild", false, "with --push, build nothing")
 	flags.BoolVar(&f.manifest, "manifest", true, "with --push, name the image of each architecture besides")
 	flags.StringVar(&f.release, "release", "", "with --push, publish under this tag too")
 	flags.BoolVar(&f.docker, "docker", false, "load the images into docker too")
@@ -148,6 +149,7 @@ func (f *pkgBuildFlags) plan(ctx context.Context, a *app, pkgs []pkglib.Pkg) (p 
 	case f.pull && f.force:
 		return p, errors.New("flags -force and -pull conflict")
 	}
+	f.needPush(ctx)
 	var args []string
 	for _, file := range f.argFiles {
 		list, err := pkglib.ReadBuildArgFile(ctx, file)
@@ -184,6 +186,20 @@ func (f *pkgBuildFlags) plan(ctx context.Context, a *app, pkgs []pkglib.Pkg) (p 
 	p.opts = append(f.options(), pkglib.WithBuildArgs(args), pkglib.WithRegistryAuth(creds), pkglib.WithBuildBuilders(p.builders),
 		pkglib.WithBuildRemote(remote), pkglib.WithBuildCacheDir(a.cacheDir), pkglib.WithToolVersion(version, commit))
 	return p, f.showProgress(a, &p, len(pkgs))
+}
+
+// needPush drops what means something together with --push only.
+func (f *pkgBuildFlags) needPush(ctx context.Context) {
+	if f.push {
+		return
+	}
+	if f.nobuild {
+		progress.Warnf(ctx, "--nobuild means nothing without --push")
+	}
+	if f.release != "" {
+		progress.Warnf(ctx, "--release means nothing without --push")
+	}
+	f.nobuild, f.release = false, ""
 }
 
 // showProgress chooses how BuildKit's progress appears.

@@ -23,7 +23,7 @@ between builds. They are found, and made if need be, as pkg build does it. With
   linuxkit pkg builder prune --platforms linux/amd64,linux/arm64`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			builders, err := f.locate()
+			builders, err := f.locateSaying("invalid environment variable", "invalid --builders flag")
 			if err != nil {
 				return err
 			}

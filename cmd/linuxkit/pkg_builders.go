@@ -26,18 +26,22 @@ func (f *builderFlags) add(flags *pflag.FlagSet) {
 }
 
 // locate applies the environment, whose builders give way to those of the
-// flag, platform by platform.
+// flag, platform by platform. Errors say what is wrong with which of the two.
 func (f *builderFlags) locate() (map[string]string, error) {
+	return f.locateSaying("error in environment variable", "error in --builders flag")
+}
+
+func (f *builderFlags) locateSaying(badVariable, badFlag string) (map[string]string, error) {
 	f.config.Name = cmp.Or(f.config.Name, os.Getenv("LINUXKIT_BUILDER_NAME"), pkglib.DefaultBuilderName())
 	f.config.Image = cmp.Or(f.config.Image, os.Getenv("LINUXKIT_BUILDER_IMAGE"), pkglib.DefaultBuilderImage())
 	f.config.ConfigPath = cmp.Or(f.config.ConfigPath, os.Getenv("LINUXKIT_BUILDER_CONFIG"))
 	builders, err := parseBuilders(strings.FieldsFunc(os.Getenv("LINUXKIT_BUILDERS"), func(r rune) bool { return r == ',' }))
 	if err != nil {
-		return nil, fmt.Errorf("error in environment variable LINUXKIT_BUILDERS: %w", err)
+		return nil, fmt.Errorf("%s LINUXKIT_BUILDERS: %w", badVariable, err)
 	}
 	given, err := parseBuilders(f.builders)
 	if err != nil {
-		return nil, fmt.Errorf("error in --builders flag: %w", err)
+		return nil, fmt.Errorf("%s: %w", badFlag, err)
 	}
 	for platform, names := range given {
 		builders[platform] = names

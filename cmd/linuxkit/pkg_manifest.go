@@ -55,7 +55,7 @@ that exists is overwritten. The cache is not used.`,
   linuxkit pkg remote-tag linuxkit/init:v1.0.0 registry.example.com/init:v1.0.0`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, remote, err := a.cacheAndRegistry()
+			remote, err := a.registry(nil)
 			if err != nil {
 				return err
 			}

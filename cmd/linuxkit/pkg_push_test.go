@@ -105,6 +105,8 @@ func TestPkgPush(t *testing.T) {
 	if p.digest("o/foo:r1") != index {
 		t.Error("the release is not the image")
 	}
+	p.refuse(`cannot release "a b"`, "build", "--push", "--release", "a b", foo)
+	p.refuse(`cannot release "a b"`, "manifest", "--release", "a b", foo)
 	p.newCache()
 	p.expect("pulled", "build", "--pull", foo)
 	p.expect("found "+p.host+"/"+tag+" in local cache", "build", foo)
@@ -135,10 +137,16 @@ func (p *pushTest) manifests(foo, tag, index string) {
 	if p.digest("o/foo:t") != two {
 		p.Error("an index that is complete was changed")
 	}
+	p.expect("", "remote-tag", p.host+"/"+tag, p.host+"/o/foo:alone")
+	p.expect("o/foo:alone-amd64 not found; skipping", "manifest", "--tag", "alone", foo)
+	if p.digest("o/foo:alone") != index {
+		p.Error("an index without images by architecture was changed")
+	}
 	p.refuse("the registry has none of the images", "manifest", "--tag", "nosuch", foo)
 	p.refuse("error getting manifest for from image", "remote-tag", p.host+"/o/foo:nosuch", p.host+"/o/foo:x")
 
 	p.expect("", "remote-tag", p.host+"/"+tag, p.host+"/other/bar:1")
+	p.expect("", "remote-tag", "--cache", os.DevNull, p.host+"/"+tag, p.host+"/other/bar:2") // needs no cache
 	p.expect("but is different from", "remote-tag", p.host+"/o/foo:t", p.host+"/other/bar:1")
 	if got := p.digest("other/bar:1"); got != two {
 		p.Errorf("the copy is %s instead of %s (first %s)", got, two, index)

@@ -58,7 +58,7 @@ func (f *pkgBuildFlags) state(ctx context.Context, dirs []string) string {
 	}
 	hashes := make([]string, len(pkgs))
 	for i, p := range pkgs {
-		hashes[i] = p.Hash()
+		hashes[i] = p.Hash() + p.Hidden()
 	}
 	return strings.Join(hashes, " ")
 }

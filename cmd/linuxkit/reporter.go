@@ -32,7 +32,7 @@ func newReporter(a *app, structured bool) *reporter {
 		r.level = progress.Warn
 	}
 	if structured {
-		r.structured = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug - 4}))
+		r.structured = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug - 4, ReplaceAttr: nameLevel}))
 	}
 	if f, ok := a.stderr.(*os.File); ok && !a.quiet && !structured && term.IsTerminal(int(f.Fd())) {
 		r.bars = &bars{w: a.stderr, width: func() int { return terminalWidth(f) }}
@@ -46,6 +46,22 @@ func terminalWidth(f *os.File) int {
 		return 80
 	}
 	return width
+}
+
+// nameLevel writes levels in the words that readers of these logs know.
+func nameLevel(_ []string, attr slog.Attr) slog.Attr {
+	if level, ok := attr.Value.Any().(slog.Level); ok && attr.Key == slog.LevelKey {
+		for name, l := range slogLevels {
+			if l == level {
+				attr.Value = slog.StringValue(levelNames[name])
+			}
+		}
+	}
+	return attr
+}
+
+var levelNames = map[progress.Level]string{
+	progress.Warn: "warning", progress.Info: "info", progress.Debug: "debug", progress.Trace: "trace",
 }
 
 var slogLevels = map[progress.Level]slog.Level{

@@ -18,7 +18,7 @@ func TestReporterLines(t *testing.T) {
 	}{
 		{"plain", app{verbose: 1}, false, []string{"hello\n", "warning: careful\n", "layer: 1.5 kB in"}, []string{"detail"}},
 		{"quiet", app{verbose: 1, quiet: true}, false, []string{"warning: careful\n"}, []string{"hello", "layer"}},
-		{"structured", app{verbose: 2}, true, []string{"level=INFO msg=hello", "level=DEBUG msg=detail", "level=WARN"}, nil},
+		{"structured", app{verbose: 2}, true, []string{"level=info msg=hello", "level=debug msg=detail", "level=warning"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var buf bytes.Buffer

@@ -131,6 +131,16 @@ func (m *indexMemo) set(info fs.FileInfo, i *ocispec.Index) {
 	m.info, m.index = info, i
 }
 
+// Settle waits until nobody changes the index, but no longer than patience.
+// Reading it does not need that: it shows the state before the change.
+func (s *Store) Settle(ctx context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if unlock, err := s.lock(ctx); err == nil {
+		unlock()
+	}
+}
+
 // List returns all names, sorted. Entries without name are left out.
 func (s *Store) List(ctx context.Context) ([]Named, error) {
 	i, err := s.load(ctx)

@@ -208,8 +208,16 @@ func TestLockOfAnotherProcess(t *testing.T) {
 	if err := s.Tag(ctx, "x.io/a:1", d); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Tag while another process holds the lock: %v", err)
 	}
+	s.Settle(t.Context(), time.Millisecond) // does not wait for ever
+	settled := make(chan struct{})
+	go func() { s.Settle(t.Context(), time.Hour); close(settled) }()
 	done := make(chan error, 1)
 	go func() { done <- s.Tag(t.Context(), "x.io/a:1", d) }()
+	select {
+	case <-settled:
+		t.Error("the index has settled while another process holds the lock")
+	case <-time.After(100 * time.Millisecond):
+	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -217,4 +225,5 @@ func TestLockOfAnotherProcess(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("Tag after the holder was killed: %v", err)
 	}
+	<-settled
 }

@@ -22,7 +22,8 @@ var ErrNothing = errors.New("the registry has none of the images")
 
 // Assemble makes the index ref in the registry out of the images that it has as
 // "<ref>-<arch>", and of what the index holds already for other platforms.
-// What is as it should be is left alone.
+// What is as it should be is left alone. The error is [ErrNothing] if there
+// are none, and no index either.
 func (c *Client) Assemble(ctx context.Context, ref string, arches []string) error {
 	to, err := reference.Parse(ref)
 	if err != nil {
@@ -44,9 +45,6 @@ func (c *Client) Assemble(ctx context.Context, ref string, arches []string) erro
 			return fmt.Errorf("image %s-%s: %w", ref, arch, err)
 		}
 		own.Manifests = append(own.Manifests, list...)
-	}
-	if len(own.Manifests) == 0 {
-		return fmt.Errorf("%w %s-<arch>", ErrNothing, ref)
 	}
 	return s.extend(ctx, to, own)
 }
@@ -78,6 +76,8 @@ func (s *session) extend(ctx context.Context, to reference.Reference, own ocispe
 	}
 	theirs, old, err := s.manifest(ctx, to.Object())
 	switch {
+	case status(err) == http.StatusNotFound && len(own.Manifests) == 0:
+		return fmt.Errorf("%w %s-<arch>", ErrNothing, to)
 	case status(err) == http.StatusNotFound:
 	case err != nil:
 		return fmt.Errorf("could not get index for existing reference %s: %w", to, err)
