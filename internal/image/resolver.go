@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -80,8 +79,7 @@ type Resolver struct {
 	// its error is final. It may be nil.
 	Pin func(ref string) (digest.Digest, error)
 
-	mu          sync.Mutex
-	unreachable map[string]error // by host, for the life of the resolver
+	silent Silent
 }
 
 // Image finds the image of one platform.
@@ -236,36 +234,18 @@ func (r *Resolver) pullAndOpen(ctx context.Context, ref string, platforms []ocis
 	if err != nil {
 		return err
 	}
-	if err := r.known(name.Host); err != nil && patience > 0 {
+	if err := r.silent.Known(name.Host); err != nil && patience > 0 {
 		return err
 	}
 	root, err := r.Remote.Pull(ctx, ref, platforms, patience)
 	if errors.Is(err, ErrUnreachable) && patience > 0 {
 		err = fmt.Errorf("%w (%w)", err, errImpatient)
-		r.remember(ctx, name.Host, err)
+		r.silent.Note(ctx, name.Host, err)
 	}
 	if err != nil {
 		return err
 	}
 	return open(root)
-}
-
-func (r *Resolver) known(host string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.unreachable[host]
-}
-
-func (r *Resolver) remember(ctx context.Context, host string, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.unreachable == nil {
-		r.unreachable = map[string]error{}
-	}
-	if r.unreachable[host] == nil {
-		progress.Debugf(ctx, "registry %s is not asked any more: %v", host, err)
-	}
-	r.unreachable[host] = err
 }
 
 func (r *Resolver) build(ctx context.Context, ref string, platforms []ocispec.Platform) (known bool, err error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/image"
 )
 
 // Options configure a [Client].
@@ -38,6 +39,9 @@ type Options struct {
 type Client struct {
 	opts  Options
 	certs [][]byte
+
+	// silent are registries that need not have been asked and did not answer.
+	silent image.Silent
 
 	connect  func() (*http.Transport, error)
 	mu       sync.Mutex

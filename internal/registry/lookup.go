@@ -11,15 +11,25 @@ import (
 
 	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/image"
+	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
 // Platforms asks the registry which platforms it has ref for, without storing
 // anything. A child of an index whose platform is not told counts as the empty
 // platform. The answer is waited for no longer than patience, zero means as
-// long as it takes.
+// long as it takes. A registry that did not answer is not asked again with
+// patience.
 func (c *Client) Platforms(ctx context.Context, ref string, patience time.Duration) ([]ocispec.Platform, error) {
+	name, err := reference.Parse(ref)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.silent.Known(name.Host); err != nil && patience > 0 {
+		return nil, err
+	}
 	desc, data, s, err := c.root(ctx, ref, patience)
 	if err != nil {
+		c.silent.Note(ctx, name.Host, err)
 		return nil, err
 	}
 	if !content.IsIndex(desc.MediaType) {

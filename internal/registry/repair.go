@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -19,11 +18,11 @@ import (
 // a manifest that was lost more may turn out to be missing, so that it goes on
 // as long as something gets better.
 func (c *Client) Repair(ctx context.Context, audit *content.Audit) (repaired []content.Damage, left *content.Audit, err error) {
-	silent := map[string]bool{}
+	var silent image.Silent
 	for {
 		better := 0
 		for _, d := range audit.Damaged {
-			if c.mend(ctx, d, silent) {
+			if c.mend(ctx, d, &silent) {
 				better++
 				repaired = append(repaired, d)
 			} else if err := c.opts.Store.Discard(ctx, d.Digest); err != nil {
@@ -39,18 +38,17 @@ func (c *Client) Repair(ctx context.Context, audit *content.Audit) (repaired []c
 	}
 }
 
-// mend asks for a blob under each of its names. Registries that do not answer,
-// by host, are not asked again.
-func (c *Client) mend(ctx context.Context, d content.Damage, silent map[string]bool) bool {
+// mend asks for a blob under each of its names.
+func (c *Client) mend(ctx context.Context, d content.Damage, silent *image.Silent) bool {
 	for _, ref := range d.Refs {
 		name, err := reference.Parse(ref)
-		if err != nil || silent[name.Host] || ctx.Err() != nil {
+		if err != nil || silent.Known(name.Host) != nil || ctx.Err() != nil {
 			continue
 		}
 		if err = c.Refetch(ctx, ref, d.Descriptor); err == nil {
 			return true
 		}
-		silent[name.Host] = errors.Is(err, image.ErrUnreachable)
+		silent.Note(ctx, name.Host, err)
 		progress.Debugf(ctx, "%v", err)
 	}
 	return false
