@@ -182,7 +182,7 @@ var hostile = map[string]struct {
 }
 
 // TestHostileImages builds systems of images that were made to do harm: as init
-// and as a container, as a tar and as an initrd.
+// and as a container, in all formats that hold the tree.
 func TestHostileImages(t *testing.T) {
 	for name, c := range hostile {
 		t.Run(name, func(t *testing.T) {
@@ -194,7 +194,10 @@ func TestHostileImages(t *testing.T) {
 			addImage(t, cache, "docker.io/library/bad:1", c.layers...)
 			writeFile(t, filepath.Join(dir, "init.yml"), `init: ["bad:1"]`)
 			writeFile(t, filepath.Join(dir, "app.yml"), `services: [{name: bad, image: "bad:1"}]`)
-			for _, args := range [][]string{{"-f", "tar", "init.yml"}, {"-f", "kernel+initrd", "app.yml"}} {
+			for _, args := range [][]string{
+				{"-f", "tar", "init.yml"}, {"-f", "kernel+initrd", "app.yml"},
+				{"-f", "kernel+squashfs", "init.yml"}, {"-f", "kernel+erofs", "app.yml"}, {"-f", "kernel+iso", "init.yml"},
+			} {
 				yaml := filepath.Join(dir, args[2])
 				var stderr bytes.Buffer
 				code := run(t.Context(), []string{"--cache", cache, "-q", "build", args[0], args[1], "--dir", dir, "--name", "out", yaml}, nil, io.Discard, &stderr)
