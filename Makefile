@@ -6,14 +6,14 @@ GOFILES     = $(shell git ls-files '*.go')
 MODULES     = $(foreach m,$(dir $(shell git ls-files '*go.mod')),$(if $(shell git ls-files '$(m)*.go'),$(m)))
 SETUP      ?= yes
 
-.PHONY: all build demo run test bench crash lint cross setup-demo setup-test clean
+.PHONY: all build demo run test bench crash lint cross setup-demo setup-test setup-bench clean
 
 all: build
 
 build:
 	go build -trimpath -ldflags "-s -w -X main.version=$$(git describe --tags --always 2>/dev/null) -X main.commit=$$(git rev-parse HEAD)" -o bin/linuxkit ./cmd/linuxkit
 
-setup-demo setup-test:
+setup-demo setup-test setup-bench:
 	@test "$(SETUP)" != yes || scripts/setup $(@:setup-%=%)
 
 # Builds the default system from source, boots it, shows it serving and shuts
@@ -30,7 +30,7 @@ run: setup-demo build
 test: setup-test lint build
 	go run ./test/run $(MODULES)
 
-bench: setup-test build
+bench: setup-bench build
 	go run ./test/bench
 
 # Kills processes that share a cache at random times, 200 times, and as often

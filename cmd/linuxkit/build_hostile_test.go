@@ -89,37 +89,58 @@ func bomb(size int64) func(w io.Writer) error {
 	}
 }
 
-// addImage stores an image of layers that fn write, lowest first.
+// addImage stores an image for amd64 of layers that fn write, lowest first.
 func addImage(t *testing.T, cache, ref string, layers ...func(io.Writer) error) {
 	t.Helper()
-	ctx := t.Context()
+	addImages(t, cache, ref, map[string][]func(io.Writer) error{"amd64": layers})
+}
+
+// addImages stores the layers of an image by architecture.
+func addImages(t *testing.T, cache, ref string, layers map[string][]func(io.Writer) error) {
+	t.Helper()
 	s, err := content.Open(cache)
 	if err != nil {
 		t.Fatal(err)
 	}
+	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex}
+	for arch, fns := range layers {
+		d := putManifest(t, s, ref, arch, fns)
+		d.Platform = &ocispec.Platform{OS: "linux", Architecture: arch}
+		index.Manifests = append(index.Manifests, d)
+	}
+	if err := s.Tag(t.Context(), ref, putDocument(t, s, index.MediaType, index)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func putManifest(t *testing.T, s *content.Store, ref, arch string, layers []func(io.Writer) error) ocispec.Descriptor {
+	t.Helper()
 	m := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest}
-	config := ocispec.Image{Platform: ocispec.Platform{OS: "linux", Architecture: "amd64"}}
+	config := ocispec.Image{Platform: ocispec.Platform{OS: "linux", Architecture: arch}}
 	config.Config.Entrypoint = []string{"/x"}
 	for _, fn := range layers {
-		w, err := s.Create(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := fn(w); err != nil {
-			t.Fatal(err)
-		}
-		d, err := w.Commit(ctx, ocispec.MediaTypeImageLayerGzip, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.Close()
-		m.Layers = append(m.Layers, d)
+		m.Layers = append(m.Layers, putLayer(t, s, fn))
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, digest.FromString(ref))
 	}
 	m.Config = putDocument(t, s, ocispec.MediaTypeImageConfig, config)
-	if err := s.Tag(ctx, ref, putDocument(t, s, m.MediaType, m)); err != nil {
+	return putDocument(t, s, m.MediaType, m)
+}
+
+func putLayer(t *testing.T, s *content.Store, fn func(io.Writer) error) ocispec.Descriptor {
+	t.Helper()
+	w, err := s.Create(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer w.Close()
+	if err := fn(w); err != nil {
+		t.Fatal(err)
+	}
+	d, err := w.Commit(t.Context(), ocispec.MediaTypeImageLayerGzip, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func putDocument(t *testing.T, s *content.Store, mediaType string, v any) ocispec.Descriptor {
@@ -161,7 +182,7 @@ var hostile = map[string]struct {
 }
 
 // TestHostileImages builds systems of images that were made to do harm: as init
-// and as a container, as a tar and as an initrd.
+// and as a container, in all formats that hold the tree.
 func TestHostileImages(t *testing.T) {
 	for name, c := range hostile {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +194,10 @@ func TestHostileImages(t *testing.T) {
 			addImage(t, cache, "docker.io/library/bad:1", c.layers...)
 			writeFile(t, filepath.Join(dir, "init.yml"), `init: ["bad:1"]`)
 			writeFile(t, filepath.Join(dir, "app.yml"), `services: [{name: bad, image: "bad:1"}]`)
-			for _, args := range [][]string{{"-f", "tar", "init.yml"}, {"-f", "kernel+initrd", "app.yml"}} {
+			for _, args := range [][]string{
+				{"-f", "tar", "init.yml"}, {"-f", "kernel+initrd", "app.yml"},
+				{"-f", "kernel+squashfs", "init.yml"}, {"-f", "kernel+erofs", "app.yml"}, {"-f", "kernel+iso", "init.yml"},
+			} {
 				yaml := filepath.Join(dir, args[2])
 				var stderr bytes.Buffer
 				code := run(t.Context(), []string{"--cache", cache, "-q", "build", args[0], args[1], "--dir", dir, "--name", "out", yaml}, nil, io.Discard, &stderr)

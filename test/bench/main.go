@@ -1,8 +1,8 @@
 // Command bench measures the image cache and the default system: how a pull
-// compares with that of others, what a build takes, how many instructions the
-// guest executes until its first containers, and with how little memory it
-// serves. Arguments choose among "cache", "build", "packages", "boot" and
-// "memory".
+// compares with that of others, what a build takes, in every format, how many
+// instructions the guest executes until its first containers, and with how
+// little memory it serves. Arguments choose among "cache", "build", "packages",
+// "formats", "boot" and "memory".
 //
 // Guest instructions are counted by QEMU, which ties the clock of the machine
 // to them; they do not depend on what else the host does. Idle waiting counts
@@ -42,8 +42,8 @@ type section struct {
 }
 
 var sections = []section{
-	{"cache", benchPull}, {"cache", benchList}, {"build", benchBuild}, {"build", benchRoots}, {"packages", benchPackages},
-	{"boot", benchBoot}, {"memory", benchMemory},
+	{"cache", benchPull}, {"cache", benchList}, {"build", benchBuild}, {"packages", benchPackages},
+	{"formats", benchFormats}, {"formats", benchLarge}, {"formats", benchMkosi}, {"boot", benchBoot}, {"memory", benchMemory},
 }
 
 func bench(ctx context.Context, wanted []string) error {

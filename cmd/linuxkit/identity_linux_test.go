@@ -1,0 +1,111 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/linuxkit/linuxkit/internal/bootloader"
+	"github.com/linuxkit/linuxkit/internal/output"
+)
+
+// TestIdentity builds every format for every architecture again: elsewhere, at
+// another time and in another zone, with what the first build left in the cache
+// and without. All files are the same each time.
+func TestIdentity(t *testing.T) {
+	cache, config := bootableWorld(t)
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	if err := os.CopyFS(fresh, os.DirFS(cache)); err != nil {
+		t.Fatal(err)
+	}
+	first, begun := map[string]map[string]string{}, time.Now()
+	for _, arch := range worldArches[bootloader.Firmware] {
+		first[arch] = buildAll(t, cache, arch, config, "UTC")
+		if len(first[arch]) < len(formatsOf(arch)) {
+			t.Errorf("%s: the files are %q", arch, slices.Sorted(maps.Keys(first[arch])))
+		}
+	}
+	// FAT file systems count two seconds as one.
+	time.Sleep(time.Until(begun.Add(3 * time.Second)))
+	other := filepath.Join(t.TempDir(), "another", "place", "x.yml")
+	if err := os.MkdirAll(filepath.Dir(other), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, other, bootable)
+	for how, dir := range map[string]string{"warm": cache, "cold": fresh} {
+		for _, arch := range worldArches[bootloader.Firmware] {
+			sameFiles(t, how+" "+arch, first[arch], buildAll(t, dir, arch, other, "Pacific/Kiritimati"))
+		}
+	}
+}
+
+func sameFiles(t *testing.T, how string, want, got map[string]string) {
+	t.Helper()
+	for name := range maps.Keys(want) {
+		if got[name] != want[name] {
+			t.Errorf("%s: %s is %.12s, not %.12s", how, name, got[name], want[name])
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%s: the files are %q", how, slices.Sorted(maps.Keys(got)))
+	}
+}
+
+// formatsOf returns all formats of an architecture.
+func formatsOf(arch string) []string {
+	return slices.Concat(formatGroups(arch)...)
+}
+
+// buildAll builds all formats in a new directory and returns the hashes of the
+// files; those of each group of formats have its number before them.
+func buildAll(t *testing.T, cache, arch, config, zone string) map[string]string {
+	t.Helper()
+	sums := map[string]string{}
+	for i, group := range formatGroups(arch) {
+		dir := t.TempDir()
+		cmd := command(t.Context(), t, "--cache", cache, "build", "--arch", arch, "--size", "64M", "-f", strings.Join(group, ","),
+			"--dir", dir, "--name", "x", "--sbom-file", filepath.Join(dir, "x.spdx.json"), config)
+		cmd.Env = append(cmd.Env, "TZ="+zone)
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("build %q for %s: %v\n%s", group, arch, err, cmd.Stderr)
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			sums[fmt.Sprint(i, " ", e.Name())] = hashFile(t, filepath.Join(dir, e.Name()))
+		}
+	}
+	return sums
+}
+
+func hashFile(t *testing.T, name string) string {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil))
+}
+
+// TestFormatGroups wants each format once, but for those of no architecture.
+func TestFormatGroups(t *testing.T) {
+	all := formatsOf("amd64")
+	slices.Sort(all)
+	if !slices.Equal(all, output.Names()) {
+		t.Errorf("formats %q", all)
+	}
+}
