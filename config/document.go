@@ -13,7 +13,7 @@ import (
 
 // parse returns the root of the only document of data.
 func parse(name string, data []byte) (*yaml.Node, error) {
-	loader, err := yaml.NewLoader(bytes.NewReader(data))
+	loader, err := yaml.NewLoader(bytes.NewReader(sameVersion(data)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -31,6 +31,16 @@ func parse(name string, data []byte) (*yaml.Node, error) {
 		return nil, err
 	}
 	return first, nothingMore(name, loader)
+}
+
+// sameVersion returns data with the directive that the parser knows: it reads
+// documents of yaml 1.2, but refuses those that say so.
+func sameVersion(data []byte) []byte {
+	const bom, known, other = "\ufeff", "%YAML 1.1", "%YAML 1.2"
+	if !bytes.HasPrefix(bytes.TrimPrefix(data, []byte(bom)), []byte(other)) {
+		return data
+	}
+	return bytes.Replace(data, []byte(other), []byte(known), 1)
 }
 
 // nothingMore refuses further documents, unless nothing is in them: a line "---"
