@@ -92,7 +92,7 @@ func (p *packer) addSmall(ctx context.Context, size int64, r *fsimage.Content) e
 	if err := r.Fill(data); err != nil {
 		return err
 	}
-	// No block of a large file begins with a two here, see addLarge.
+	// What is summed of a large file never begins with a two, see dataJob.
 	sum := sha256.Sum256(append([]byte{2}, data...))
 	where, ok := p.small[sum]
 	if !ok {

@@ -145,6 +145,14 @@ func (s *Suite) same(t *testing.T) {
 	src := &source{Rand: newRand(1)}
 	content := src.noise(3<<20 + 5000)
 	files := []File{regular("a", content), regular("b", content), regular("c", content[:100]), regular("d", content), regular("e", content[:5<<18])}
+	// The attributes take the place that the end of the content has without.
+	for n, p := range []string{"f", "g", "h", "i"} {
+		f := regular(p, content[:5*4096+3900])
+		if n%2 == 1 {
+			f.Xattrs = map[string]string{"user.x": content[:300]}
+		}
+		files = append(files, f)
+	}
 	for _, each := range []int{0, 1} { // files in a pack
 		image := s.writePacks(t, each, files)
 		if info, err := os.Stat(image); err != nil || info.Size() > 5<<20 {
