@@ -41,13 +41,10 @@ func (c *Config) YAML(style Style) ([]byte, error) {
 }
 
 // JSON returns the configuration as a JSON document with an indentation of
-// four spaces. It fails if a string is not text.
+// four spaces, in which absent lists are null. It fails if a string is not
+// text.
 func (c *Config) JSON() ([]byte, error) {
-	full := *c
-	full.Init = notNil(full.Init)
-	full.Onboot, full.Onshutdown, full.Services = notNil(full.Onboot), notNil(full.Onshutdown), notNil(full.Services)
-	full.Files, full.Volumes = notNil(full.Files), notNil(full.Volumes)
-	for _, f := range full.Files {
+	for _, f := range c.Files {
 		if f.Contents != nil && !utf8.ValidString(*f.Contents) {
 			return nil, fmt.Errorf("writing configuration as JSON: the contents of %s are not text; write it as yaml", f.Path)
 		}
@@ -56,20 +53,13 @@ func (c *Config) JSON() ([]byte, error) {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "    ")
-	if err := enc.Encode(full); err != nil {
+	if err := enc.Encode(c); err != nil {
 		return nil, fmt.Errorf("writing configuration as JSON: %w", err)
 	}
 	// JSON may hold these characters as they are, yaml may not.
 	text := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	text = bytes.ReplaceAll(text, []byte("\ufffe"), []byte(`\ufffe`))
 	return bytes.ReplaceAll(text, []byte("\uffff"), []byte(`\uffff`)), nil
-}
-
-func notNil[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }
 
 // Expand returns a copy in which the images of the kernel, init and containers
@@ -90,11 +80,11 @@ func (c *Config) Expand(expand func(image string) string) *Config {
 }
 
 func expandAll(list []*Container, expand func(string) string) []*Container {
-	full := make([]*Container, len(list))
-	for i, c := range list {
+	var full []*Container
+	for _, c := range list {
 		entry := *c
 		entry.Image = expand(c.Image)
-		full[i] = &entry
+		full = append(full, &entry)
 	}
 	return full
 }

@@ -169,7 +169,7 @@ make the command fail.`,
 			}
 			return a.eachTransfer(cmd, args, asJSON, true, func(t *transfer, name string) error {
 				if err := cachePull(t.ctx, a, s, remote, name, wanted, signatures); err != nil {
-					return fmt.Errorf("unable to pull image named %s: %w", name, err)
+					return pullError(name, err)
 				}
 				return nil
 			})
@@ -179,6 +179,12 @@ make the command fail.`,
 	cmd.Flags().BoolVar(&signatures, "signatures", false, "pull the signatures of the images as well")
 	cmd.Flags().StringSliceVar(&platforms, "platform", nil, "platforms to pull, os/arch[/variant] (default all)")
 	return cmd
+}
+
+// pullError is worded as LinuxKit does it, pushing or not, for scripts that
+// look for it.
+func pullError(name string, err error) error {
+	return fmt.Errorf("unable to push image named %s: error getting manifest for trusted image %[1]s: %w", name, err)
 }
 
 func cachePull(ctx context.Context, a *app, s *content.Store, remote *registry.Client, name string, platforms []ocispec.Platform, signatures bool) error {

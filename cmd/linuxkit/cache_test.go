@@ -115,7 +115,7 @@ func TestCacheErrors(t *testing.T) {
 		"could not find image or index for docker.io/x/y":  {"cache", "export", "x/y", "--outfile", out},
 		"wanted linux/riscv64, the index has linux/amd64":  {"cache", "export", "conf/app:v1", "--platform", "linux/riscv64", "--outfile", out},
 		"unable to open " + out + "/x/y":                   {"cache", "export", "conf/app:v1", "--outfile", out + "/x/y"},
-		"unable to pull image named NOT":                   {"cache", "pull", "NOT"},
+		"error getting manifest for trusted image NOT: ":   {"cache", "pull", "NOT"},
 	} {
 		r := linuxkit(t, strings.NewReader(""), args...)
 		if r.code != 1 || !strings.Contains(r.stderr, want) {
