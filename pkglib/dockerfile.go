@@ -190,7 +190,7 @@ func adopt(ctx context.Context, o *buildOpts, roots []ocispec.Descriptor, req Im
 	}
 	images := 0
 	for i, d := range list {
-		if d.Annotations[annotationSubjectDigest] == "" {
+		if d.Annotations[image.AnnotationSubject] == "" {
 			images++
 			continue
 		}
@@ -210,7 +210,7 @@ func adopt(ctx context.Context, o *buildOpts, roots []ocispec.Descriptor, req Im
 
 // addBill scans the image and attests what it is made of.
 func addBill(ctx context.Context, s *content.Store, list []ocispec.Descriptor, req ImageBuildOptions) ([]ocispec.Descriptor, error) {
-	at := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return samePlatform(d.Platform, &req.Platform) })
+	at := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return image.SamePlatform(d.Platform, &req.Platform) })
 	if at < 0 {
 		return nil, fmt.Errorf("no valid descriptor returned for image for arch %s", archOf(req.Platform))
 	}
@@ -224,7 +224,7 @@ func addBill(ctx context.Context, s *content.Store, list []ocispec.Descriptor, r
 	}
 	facts := attest.Facts{Name: req.Tag, Image: list[at], Time: req.Time, Components: parts}
 	subject := list[at].Digest.String()
-	about := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return d.Annotations[annotationSubjectDigest] == subject })
+	about := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return d.Annotations[image.AnnotationSubject] == subject })
 	if about < 0 {
 		desc, err := attest.AddSPDX(ctx, s, nil, facts)
 		return append(list, desc), err

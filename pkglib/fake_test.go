@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -106,7 +107,7 @@ func (l *fakeLayout) index(manifest ocispec.Descriptor, p ocispec.Platform, empt
 	config := l.blob(ocispec.MediaTypeImageConfig, ocispec.Image{RootFS: ocispec.RootFS{DiffIDs: []digest.Digest{statement.Digest}}})
 	about := l.blob(ocispec.MediaTypeImageManifest, ocispec.Manifest{MediaType: ocispec.MediaTypeImageManifest, Config: config, Layers: []ocispec.Descriptor{statement}})
 	about.Platform = &ocispec.Platform{OS: "unknown", Architecture: "unknown"}
-	about.Annotations = map[string]string{annotationSubjectDigest: manifest.Digest.String(), "vnd.docker.reference.type": "attestation-manifest"}
+	about.Annotations = map[string]string{image.AnnotationSubject: manifest.Digest.String(), "vnd.docker.reference.type": "attestation-manifest"}
 	list := []ocispec.Descriptor{manifest, about}
 	if empty {
 		list = list[1:]

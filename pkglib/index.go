@@ -15,11 +15,6 @@ import (
 	imagepkg "github.com/linuxkit/linuxkit/internal/image"
 )
 
-const (
-	mediaTypeDockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
-	annotationSubjectDigest = "vnd.docker.reference.digest"
-)
-
 // children returns what the index named ref holds; nothing if there is none.
 func children(ctx context.Context, s *content.Store, ref string) ([]ocispec.Descriptor, error) {
 	desc, err := s.Resolve(ctx, ref)
@@ -34,37 +29,26 @@ func children(ctx context.Context, s *content.Store, ref string) ([]ocispec.Desc
 // readIndex returns the children of an index. An index whose content is gone
 // has none.
 func readIndex(ctx context.Context, s *content.Store, ref string, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-	if desc.MediaType != ocispec.MediaTypeImageIndex && desc.MediaType != mediaTypeDockerList {
+	if !content.IsIndex(desc.MediaType) {
 		return nil, fmt.Errorf("image named %s already exists in cache and is not an index; remove it with \"linuxkit cache rm\"", ref)
 	}
-	data, err := s.ReadAll(ctx, desc)
+	index, err := s.ReadIndex(ctx, desc)
 	if errors.Is(err, content.ErrNotFound) {
 		return nil, nil
 	} else if err != nil {
-		return nil, fmt.Errorf("read the index of %s: %w", ref, err)
-	}
-	var index ocispec.Index
-	if err := json.Unmarshal(data, &index); err != nil {
-		return nil, fmt.Errorf("decode the index of %s: %w", ref, err)
+		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
 	return index.Manifests, nil
 }
 
 // complete reports whether the cache has all of the image for a platform.
 func complete(ctx context.Context, s *content.Store, list []ocispec.Descriptor, p ocispec.Platform) bool {
-	i := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return samePlatform(d.Platform, &p) })
+	i := slices.IndexFunc(list, func(d ocispec.Descriptor) bool { return imagepkg.SamePlatform(d.Platform, &p) })
 	if i < 0 {
 		return false
 	}
-	data, err := s.ReadAll(ctx, list[i])
-	if err != nil {
-		return false
-	}
-	var m ocispec.Manifest
-	if json.Unmarshal(data, &m) != nil || !s.Has(ctx, m.Config) {
-		return false
-	}
-	return !slices.ContainsFunc(m.Layers, func(d ocispec.Descriptor) bool { return !s.Has(ctx, d) })
+	m, err := s.ReadManifest(ctx, list[i])
+	return err == nil && s.Has(ctx, m.Config) && !slices.ContainsFunc(m.Layers, func(d ocispec.Descriptor) bool { return !s.Has(ctx, d) })
 }
 
 // replaceIndex makes ref an index of exactly list.
@@ -111,7 +95,7 @@ func extended(ctx context.Context, s *content.Store, ref string, old *ocispec.De
 			return ocispec.Descriptor{}, err
 		}
 	}
-	return writeIndex(ctx, s, mergeChildren(present, images))
+	return writeIndex(ctx, s, imagepkg.Merge(present, images))
 }
 
 func digestOf(d *ocispec.Descriptor) digest.Digest {
@@ -131,45 +115,4 @@ func writeIndex(ctx context.Context, s *content.Store, list []ocispec.Descriptor
 		return ocispec.Descriptor{}, err
 	}
 	return s.Put(ctx, ocispec.MediaTypeImageIndex, data)
-}
-
-// mergeChildren puts each new image in the place of the old one for its
-// platform, or at the end with new attestations, and drops attestations whose
-// image is gone or attested anew.
-func mergeChildren(old, images []ocispec.Descriptor) []ocispec.Descriptor {
-	anew := map[string]bool{}
-	for _, d := range images {
-		anew[d.Annotations[annotationSubjectDigest]] = true
-	}
-	merged := slices.DeleteFunc(slices.Clone(old), func(d ocispec.Descriptor) bool {
-		subject, attests := d.Annotations[annotationSubjectDigest]
-		return attests && anew[subject]
-	})
-	for _, image := range images {
-		i := slices.IndexFunc(merged, func(d ocispec.Descriptor) bool { return samePlatform(d.Platform, image.Platform) })
-		if i < 0 {
-			merged = append(merged, image)
-		} else {
-			merged[i] = image
-		}
-	}
-	present := map[string]bool{}
-	for _, d := range merged {
-		present[d.Digest.String()] = true
-	}
-	seen := map[string]bool{}
-	return slices.DeleteFunc(merged, func(d ocispec.Descriptor) bool {
-		subject, attests := d.Annotations[annotationSubjectDigest]
-		again := seen[d.Digest.String()+subject]
-		seen[d.Digest.String()+subject] = true
-		return again || attests && !present[subject]
-	})
-}
-
-// samePlatform compares known platforms.
-func samePlatform(a, b *ocispec.Platform) bool {
-	if a == nil || b == nil || a.OS == "unknown" || b.OS == "unknown" {
-		return false
-	}
-	return a.OS == b.OS && a.Architecture == b.Architecture && a.OSVersion == b.OSVersion && imagepkg.NormalVariant(*a) == imagepkg.NormalVariant(*b)
 }

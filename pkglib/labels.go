@@ -9,21 +9,18 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/git"
+	"github.com/linuxkit/linuxkit/internal/image"
 )
 
-// The labels that this program puts on an image, besides those of the OCI.
-const (
-	labelConfig   = "org.mobyproject.config"
-	labelVersion  = "org.mobyproject.linuxkit.version"
-	labelRevision = "org.mobyproject.linuxkit.revision"
-)
+// labelConfig holds what build.yml says about containers of the image.
+const labelConfig = "org.mobyproject.config"
 
 // labels returns the labels of the image. Those of the build.yml give way to
 // the ones computed here.
 func (p Pkg) labels(ctx context.Context, o *buildOpts) (map[string]string, error) {
 	labels := map[string]string{}
 	maps.Copy(labels, p.info.Labels)
-	labels[labelVersion], labels[labelRevision] = o.version, o.revision
+	labels[image.LabelToolVersion], labels[image.LabelToolRevision] = o.version, o.revision
 	if p.info.Config != nil {
 		data, err := json.Marshal(p.info.Config)
 		if err != nil {

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -92,23 +90,4 @@ func bootLoadersBeside(file string, pkg bootloader.Package) string {
 		return ""
 	}
 	return ""
-}
-
-var sizePattern = regexp.MustCompile(`^([0-9]+)([MG]?)$`)
-
-// parseDiskSize reads the size of a disk: MiB with M, GiB with G or without unit.
-func parseDiskSize(text string) (int64, error) {
-	m := sizePattern.FindStringSubmatch(text)
-	if m == nil {
-		return 0, fmt.Errorf("size %q: must be a number of GiB, with G or nothing behind it, or of MiB, with M", text)
-	}
-	unit := int64(1) << 30
-	if m[2] == "M" {
-		unit = 1 << 20
-	}
-	n, err := strconv.ParseInt(m[1], 10, 64)
-	if err != nil || n < 1 || n > 1<<62/unit {
-		return 0, fmt.Errorf("size %q is out of range", text)
-	}
-	return n * unit, nil
 }

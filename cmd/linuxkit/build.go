@@ -12,6 +12,7 @@ import (
 
 	"github.com/linuxkit/linuxkit/internal/bootloader"
 	"github.com/linuxkit/linuxkit/internal/output"
+	"github.com/linuxkit/linuxkit/internal/vm"
 )
 
 // buildOptions are the flags of build.
@@ -124,7 +125,7 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if cmd.Flags().Changed("size") {
-		if o.diskSize, err = parseDiskSize(o.size); err != nil {
+		if o.diskSize, err = diskSize(o.size); err != nil {
 			return err
 		}
 	}
@@ -140,6 +141,15 @@ func (o *buildOptions) check(cmd *cobra.Command, args []string) error {
 		}
 	}
 	return o.checkInputTar()
+}
+
+// diskSize reads the size of a disk, which it returns in bytes.
+func diskSize(text string) (int64, error) {
+	mb, err := vm.ParseSizeMB(text)
+	if err == nil && mb == 0 {
+		err = fmt.Errorf("invalid size %q: a disk has at least a megabyte (\"1M\")", text)
+	}
+	return int64(mb) << 20, err
 }
 
 func checkOut(cmd *cobra.Command, formats []output.Format) error {

@@ -40,7 +40,7 @@ func (a *app) build(ctx context.Context, files []string, o buildOptions) (string
 	if err != nil {
 		return "", err
 	}
-	if err := o.sbom.writeFile(p.bom); err != nil {
+	if err := o.sbom.writeFile(ctx, p.bom); err != nil {
 		return "", err
 	}
 	if o.twice {
@@ -152,9 +152,8 @@ func (p *project) write(ctx context.Context, stdout io.Writer) ([]string, error)
 // writeOut makes the one output of --output.
 func (p *project) writeOut(ctx context.Context, stdout io.Writer) ([]string, error) {
 	out := p.options.out
-	stream := func(w io.Writer) error { return p.formats[0].Stream(ctx, p.sys, p.out, w) }
 	if out == "-" {
-		return nil, stream(stdout)
+		return nil, p.formats[0].Stream(ctx, p.sys, p.out, stdout)
 	}
-	return []string{out}, output.WriteFile(out, stream)
+	return []string{out}, p.formats[0].WriteFile(ctx, p.sys, p.out, out)
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/linuxkit/linuxkit/internal/output"
+	"github.com/linuxkit/linuxkit/internal/atomicfile"
 	"github.com/linuxkit/linuxkit/internal/rootfs"
 	"github.com/linuxkit/linuxkit/internal/sbom"
 )
@@ -89,11 +89,11 @@ func (o *sbomOptions) add(ctx context.Context, sys *rootfs.System) (*sbom.Docume
 }
 
 // writeFile writes the document beside the outputs if that was asked for.
-func (o *sbomOptions) writeFile(doc *sbom.Document) error {
+func (o *sbomOptions) writeFile(ctx context.Context, doc *sbom.Document) error {
 	if doc == nil || o.file == "" {
 		return nil
 	}
-	return output.WriteFile(o.file, func(w io.Writer) error {
+	return atomicfile.Write(ctx, o.file, 0o644, func(w io.Writer) error {
 		_, err := io.Copy(w, doc.Reader())
 		return err
 	})

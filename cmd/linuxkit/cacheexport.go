@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/linuxkit/linuxkit/internal/atomicfile"
 	"github.com/linuxkit/linuxkit/internal/content"
 	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/linuxkit/linuxkit/internal/reference"
@@ -96,33 +95,22 @@ func cacheExport(ctx context.Context, a *app, name string, opts exportOptions) e
 	if opts.outfile == "" {
 		return errors.New("'outfile' flag is required")
 	}
-	return writeOutput(a, opts.outfile, func(w io.Writer) error { return export(ctx, img, w, inside) })
+	return writeOutput(ctx, a, opts.outfile, func(w io.Writer) error { return export(ctx, img, w, inside) })
 }
 
 // writeOutput writes a file that appears whole or not at all; "-" is standard
 // output.
-func writeOutput(a *app, name string, write func(io.Writer) error) (err error) {
+func writeOutput(ctx context.Context, a *app, name string, write func(io.Writer) error) error {
 	if name == "-" {
 		return write(a.stdout)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	f, err := atomicfile.Create(name, 0o644)
 	if err != nil {
 		return fmt.Errorf("unable to open %s: %w", name, err)
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
+	defer f.Close()
 	if err := write(f); err != nil {
 		return err
 	}
-	if err := f.Chmod(0o644); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return os.Rename(f.Name(), name)
+	return f.Commit(ctx)
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/linuxkit/linuxkit/internal/atomicfile"
 	"github.com/linuxkit/linuxkit/internal/inspect"
-	"github.com/linuxkit/linuxkit/internal/output"
 )
 
 // inspectOptions are the flags of inspect.
@@ -60,7 +60,7 @@ func (a *app) inspect(ctx context.Context, args []string, o inspectOptions) erro
 	}
 	r := tree.Report()
 	if o.html != "" {
-		if err := output.WriteFile(o.html, r.WriteHTML); err != nil {
+		if err := atomicfile.Write(ctx, o.html, 0o644, r.WriteHTML); err != nil {
 			return err
 		}
 	}

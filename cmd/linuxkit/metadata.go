@@ -25,8 +25,8 @@ func newMetadataCreateCmd() *cobra.Command {
 as a CD-ROM it does what --data of "linuxkit run" does.`,
 		Example: `  linuxkit metadata create data.iso '{"hostname": {"content": "box"}}'`,
 		Args:    cobra.ExactArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if err := vm.WriteDataISO(args[0], []byte(args[1])); err != nil {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := vm.WriteDataISO(cmd.Context(), args[0], []byte(args[1])); err != nil {
 				return fmt.Errorf("writing the metadata image: %w", err)
 			}
 			return nil

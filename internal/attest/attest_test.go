@@ -10,6 +10,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/image"
 )
 
 func newStore(t *testing.T) *content.Store {
@@ -47,7 +48,7 @@ func written(t *testing.T, s *content.Store, old bool, statements map[string]str
 	if err != nil {
 		t.Fatal(err)
 	}
-	desc.Annotations = map[string]string{annotationSubject: subjectDigest.String(), annotationType: typeAttestation}
+	desc.Annotations = map[string]string{image.AnnotationSubject: subjectDigest.String(), image.AnnotationType: image.TypeAttestation}
 	desc.Platform = &ocispec.Platform{OS: unknown, Architecture: unknown}
 	return desc
 }
@@ -77,7 +78,7 @@ func TestNormalise(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			m, err := s.ReadManifest(t.Context(), after)
-			if err != nil || after.Annotations[annotationSubject] != subjectDigest.String() || after.Platform.OS != unknown || m.Layers[0].Annotations[annotationPredicate] != c.kind {
+			if err != nil || after.Annotations[image.AnnotationSubject] != subjectDigest.String() || after.Platform.OS != unknown || m.Layers[0].Annotations[annotationPredicate] != c.kind {
 				t.Errorf("%s: %+v, %+v, %v", name, after, m, err)
 			}
 			data, err := s.ReadAll(t.Context(), m.Layers[0])

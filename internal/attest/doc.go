@@ -14,9 +14,6 @@ import (
 
 // Annotations of an attestation in an index, and of its layers.
 const (
-	annotationType      = "vnd.docker.reference.type"
-	annotationSubject   = "vnd.docker.reference.digest"
-	typeAttestation     = "attestation-manifest"
 	annotationPredicate = "in-toto.io/predicate-type"
 	mediaTypeInToto     = "application/vnd.in-toto+json"
 	unknown             = "unknown"

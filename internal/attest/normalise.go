@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/image"
 )
 
 // maxStatement is the size in bytes above which a statement is left as it is.
@@ -25,7 +26,7 @@ func Normalise(ctx context.Context, s *content.Store, desc ocispec.Descriptor, a
 	if err != nil {
 		return desc, fmt.Errorf("read attestation: %w", err)
 	}
-	n := normaliser{at: at, image: digest.Digest(desc.Annotations[annotationSubject])}
+	n := normaliser{at: at, image: digest.Digest(desc.Annotations[image.AnnotationSubject])}
 	renamed := map[string]string{}
 	for i, l := range m.Layers {
 		if m.Layers[i], err = n.layer(ctx, s, l); err != nil {

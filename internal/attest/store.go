@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
+	"github.com/linuxkit/linuxkit/internal/image"
 )
 
 // statement is an in-toto statement of version 0.1, as BuildKit writes it.
@@ -94,7 +95,7 @@ func AddSPDX(ctx context.Context, s *content.Store, about *ocispec.Descriptor, f
 // mark makes desc an attestation about the image.
 func (f Facts) mark(desc *ocispec.Descriptor) {
 	desc.Platform = &ocispec.Platform{OS: unknown, Architecture: unknown}
-	desc.Annotations = map[string]string{annotationType: typeAttestation, annotationSubject: f.Image.Digest.String()}
+	desc.Annotations = map[string]string{image.AnnotationType: image.TypeAttestation, image.AnnotationSubject: f.Image.Digest.String()}
 }
 
 func (f Facts) statement(kind string, predicate any) statement {

@@ -212,7 +212,7 @@ func writeLock(t testing.TB, dir string, r request, packages ...lockedPackage) {
 	l.put(r, hostPlatform.Architecture, packages)
 	data, err := l.encode()
 	if err == nil {
-		err = replaceFile(filepath.Join(dir, LockFile), data)
+		err = os.WriteFile(filepath.Join(dir, LockFile), data, 0o644)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/linuxkit/linuxkit/internal/atomicfile"
 	"github.com/linuxkit/linuxkit/internal/progress"
 )
 
@@ -43,7 +44,7 @@ func Lock(ctx context.Context, r Recipe, arches []string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(file, data)
+	return atomicfile.WriteBytes(ctx, file, 0o644, data)
 }
 
 // NeedsLock tells whether the recipe has layers of Debian packages.
@@ -113,26 +114,6 @@ func (l *Layer) request(arch string) (request, bool) {
 	default:
 		return request{}, false
 	}
-}
-
-// replaceFile writes data beside file and renames it into place.
-func replaceFile(file string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", file, err)
-	}
-	return os.Rename(f.Name(), file)
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"sort"
+	"sync"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -76,11 +78,19 @@ func (s *Store) readIndex() (*ocispec.Index, error) {
 	return decodeIndex(data)
 }
 
-// load reads the index without waiting for writers. LinuxKit writes it in
-// place, so one that does not parse is read once more under the lock.
+// load returns the index, which the caller must not change, without waiting
+// for writers. LinuxKit writes it in place, so one that does not parse is read
+// once more under the lock.
 func (s *Store) load(ctx context.Context) (*ocispec.Index, error) {
+	info, statErr := os.Stat(s.path(indexFile))
+	if i := s.index.of(info); i != nil {
+		return i, nil
+	}
 	i, err := s.readIndex()
 	if err == nil {
+		if statErr == nil {
+			s.index.set(info, i)
+		}
 		return i, nil
 	}
 	if unlock, lockErr := s.lock(ctx); lockErr == nil {
@@ -91,6 +101,34 @@ func (s *Store) load(ctx context.Context) (*ocispec.Index, error) {
 		return nil, fmt.Errorf("%s of the cache is damaged, restore or remove it: %w", s.path(indexFile), err)
 	}
 	return i, nil
+}
+
+// indexMemo is the index as it was read last, for the many images of a system.
+type indexMemo struct {
+	mu    sync.Mutex
+	info  fs.FileInfo
+	index *ocispec.Index
+}
+
+// of returns the index if its file is still the one that info describes.
+func (m *indexMemo) of(info fs.FileInfo) *ocispec.Index {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if info == nil || m.info == nil || !os.SameFile(info, m.info) || info.Size() != m.info.Size() || !info.ModTime().Equal(m.info.ModTime()) {
+		return nil
+	}
+	return m.index
+}
+
+// set remembers the index of a file that has been at rest for so long that
+// another change would show in its time.
+func (m *indexMemo) set(info fs.FileInfo, i *ocispec.Index) {
+	if time.Since(info.ModTime()) < 2*time.Second {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.info, m.index = info, i
 }
 
 // List returns all names, sorted. Entries without name are left out.

@@ -1,10 +1,12 @@
 package content
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -94,6 +96,40 @@ func TestTagReplaces(t *testing.T) {
 	i, err := s.readIndex()
 	if err != nil || i.Manifests[1].Digest != two.Digest {
 		t.Errorf("the new entry is not last: %v, %v", i, err)
+	}
+}
+
+// TestIndexMemo changes the index behind the back of a store that remembers it.
+func TestIndexMemo(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	one := mustPutImage(t, s, "one")
+	if err := s.Tag(ctx, "x.io/a:1", one); err != nil {
+		t.Fatal(err)
+	}
+	name := s.path(indexFile)
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(name, old, old); err != nil {
+		t.Fatal(err)
+	}
+	first, err := s.load(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := s.load(ctx); err != nil || again != first {
+		t.Errorf("the index was read again: %v", err)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, bytes.Replace(data, []byte("x.io/a:1"), []byte("x.io/b:1"), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := s.List(ctx); err != nil || len(all) != 1 || all[0].Ref != "x.io/b:1" {
+		t.Errorf("List = %v, %v; want the new name", all, err)
+	}
+	if _, err := s.Resolve(ctx, "x.io/b:1"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -49,6 +49,7 @@ type Store struct {
 	dir     string
 	cleanUp sync.Once
 	derived Derived
+	index   indexMemo
 	// verified maps the digests of blobs that were compared to a stamp.
 	verified sync.Map
 }

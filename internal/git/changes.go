@@ -72,10 +72,13 @@ func (r *Repository) Files(ctx context.Context, file string) ([]string, error) {
 // by one.
 const maxAlone = 3
 
-// scope returns the directory to ask about at once for name: that of its
-// siblings. For entries of the root this is the whole work tree, which may be
+// scope returns the directory to ask about at once for name: all of a small
+// work tree, else that of its siblings. For entries of the root this is the whole work tree, which may be
 // large, so the first few are asked about alone.
 func (r *Repository) scope(name string) string {
+	if r.small {
+		return "."
+	}
 	if dir := path.Dir(name); dir != "." {
 		return dir
 	}

@@ -4,6 +4,7 @@
 //
 // It runs the git program, reads only, never takes git's index lock, and
 // never interprets a path as a pattern. Answers are remembered per repository
-// and asked for whole directories of siblings at once, so that many packages
-// of one repository cost a handful of processes.
+// and asked for at once: for the whole of a small work tree, for a directory
+// of siblings of a large one. Many packages of one repository so cost a
+// handful of processes.
 package git

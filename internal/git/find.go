@@ -31,7 +31,16 @@ func (c *Cache) Find(ctx context.Context, dir string) (*Repository, error) {
 	if top == "" {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNotRepository)
 	}
-	return c.repos.do(top, func() (*Repository, error) { return &Repository{top: top}, nil })
+	return c.repos.do(top, func() (*Repository, error) { return &Repository{top: top, small: isSmall(top)}, nil })
+}
+
+// smallIndex is the size of the index of a small work tree, in bytes: about
+// four thousand files.
+const smallIndex = 512 << 10
+
+func isSmall(top string) bool {
+	index, err := os.Stat(filepath.Join(top, ".git", "index"))
+	return err == nil && index.Size() <= smallIndex
 }
 
 // nearest returns the closest directory above dir, or dir itself, for which

@@ -198,6 +198,31 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestLarge asks about directories of a work tree that is too large to ask
+// about as a whole.
+func TestLarge(t *testing.T) {
+	w := newWork(t)
+	w.write("a/b/c", "x")
+	w.write("d", "x")
+	w.commit()
+	w.write("a/b/new", "x")
+	w.write("e/new", "x")
+	r := w.repository()
+	if !r.small {
+		t.Fatal("two files are not few")
+	}
+	r.small = false
+	for name, want := range map[string]int{"a/b": 1, "d": 0, "e": 1} {
+		if c, err := r.Changes(t.Context(), w.path(name)); err != nil || len(c) != want {
+			t.Errorf("Changes(%s): %v, %v; want %d", name, c, err, want)
+		}
+	}
+	got, err := r.Object(t.Context(), Head, w.path("a/b"))
+	if want := w.git("rev-parse", "HEAD:a/b"); err != nil || got != want {
+		t.Errorf("Object: %s, %v; want %s", got, err, want)
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	w := newWork(t)
 	for i := range 20 {

@@ -19,7 +19,10 @@ var ErrNotTracked = errors.New("is not in git")
 
 // Repository is one work tree. It is safe for concurrent use.
 type Repository struct {
-	top       string
+	top string
+	// small says that asking about the whole work tree costs no more than
+	// asking about one of its directories.
+	small     bool
 	listing   memo[map[string]string]
 	revisions memo[string]
 	changes   memo[[]Change]
@@ -47,6 +50,9 @@ func (r *Repository) Object(ctx context.Context, commit, file string) (string, e
 		return "", err
 	}
 	dir := path.Dir(name)
+	if r.small {
+		dir = "."
+	}
 	entries, err := r.listing.do(commit+"\x00"+dir, func() (map[string]string, error) { return r.list(ctx, commit, dir) })
 	if err != nil {
 		return "", err
@@ -57,10 +63,14 @@ func (r *Repository) Object(ctx context.Context, commit, file string) (string, e
 	return "", fmt.Errorf("package %s %w", file, ErrNotTracked)
 }
 
-// list maps the names in a directory of a commit to their objects.
+// list maps the names in a directory of a commit, or all names if the work
+// tree is small, to their objects.
 func (r *Repository) list(ctx context.Context, commit, dir string) (map[string]string, error) {
 	args := []string{"ls-tree", "-z", "--full-tree", commit}
-	if dir != "." {
+	switch {
+	case r.small:
+		args = append(args, "-r", "-t")
+	case dir != ".":
 		args = append(args, "--", dir+"/")
 	}
 	out, err := run(ctx, r.top, args...)

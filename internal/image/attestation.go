@@ -60,7 +60,7 @@ func (i *Image) collectAttestations(ctx context.Context, d ocispec.Descriptor, d
 	}
 	for _, d := range index.Manifests {
 		switch {
-		case d.Annotations[annotationType] == typeAttestation && d.Annotations[annotationSubject] == i.Descriptor.Digest.String():
+		case d.Annotations[AnnotationType] == TypeAttestation && d.Annotations[AnnotationSubject] == i.Descriptor.Digest.String():
 			if !slices.ContainsFunc(*found, func(o ocispec.Descriptor) bool { return o.Digest == d.Digest }) {
 				*found = append(*found, d)
 			}

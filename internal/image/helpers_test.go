@@ -87,7 +87,7 @@ func attest(t testing.TB, s *content.Store, subject ocispec.Descriptor) ocispec.
 		Config: put(t, s, ocispec.MediaTypeImageConfig, ocispec.Image{}), Layers: []ocispec.Descriptor{statement},
 	})
 	d.Platform = &ocispec.Platform{OS: unknown, Architecture: unknown}
-	d.Annotations = map[string]string{annotationType: typeAttestation, annotationSubject: subject.Digest.String()}
+	d.Annotations = map[string]string{AnnotationType: TypeAttestation, AnnotationSubject: subject.Digest.String()}
 	return d
 }
 

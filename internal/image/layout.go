@@ -55,7 +55,8 @@ func (r *Resolver) checkLayout(ctx context.Context, ref string, root ocispec.Des
 		if err != nil {
 			return fmt.Errorf("image %s: %w", ref, err)
 		}
-		if err := r.check(ctx, ref, root, manifest, p); err != nil {
+		found := Found{Ref: ref, Root: root, Manifest: manifest, Platform: p, Built: r.builtHere(ctx, ref, manifest, p)}
+		if err := r.Check(ctx, found); err != nil {
 			return err
 		}
 	}

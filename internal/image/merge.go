@@ -13,38 +13,65 @@ import (
 
 // Merge puts the children own of an index into those of another: an image
 // takes the place of the one for its platform or goes to the end, attestations
-// go to the end. What attests an image that is gone goes with it, and nothing
-// is listed twice.
+// go to the end. What attests an image that is gone or attested anew goes, and
+// nothing is listed twice.
 func Merge(other, own []ocispec.Descriptor) []ocispec.Descriptor {
-	merged := slices.Clone(other)
+	ours, anew := map[entry]bool{}, map[string]bool{}
 	for _, d := range own {
-		at := slices.IndexFunc(merged, func(m ocispec.Descriptor) bool { return m.Digest == d.Digest || replaces(d, m) })
+		ours[entryOf(d)] = true
+		anew[d.Annotations[AnnotationSubject]] = true
+	}
+	merged := slices.DeleteFunc(slices.Clone(other), func(d ocispec.Descriptor) bool {
+		subject, about := d.Annotations[AnnotationSubject]
+		return about && anew[subject] && !ours[entryOf(d)]
+	})
+	for _, d := range own {
+		at := slices.IndexFunc(merged, func(m ocispec.Descriptor) bool {
+			return entryOf(m) == entryOf(d) || !isAttestation(m) && !isAttestation(d) && SamePlatform(m.Platform, d.Platform)
+		})
 		if at < 0 {
 			merged = append(merged, d)
 		} else {
 			merged[at] = d
 		}
 	}
+	return withoutDangling(merged)
+}
+
+// entry is what an index lists once: a blob, and what it attests if it is an
+// attestation, of which several images may have equal ones.
+type entry struct {
+	digest.Digest
+	subject string
+}
+
+func entryOf(d ocispec.Descriptor) entry {
+	return entry{d.Digest, d.Annotations[AnnotationSubject]}
+}
+
+// withoutDangling drops what attests an image that is not there, and what is
+// listed again.
+func withoutDangling(list []ocispec.Descriptor) []ocispec.Descriptor {
 	present := map[string]bool{}
-	for _, d := range merged {
+	for _, d := range list {
 		present[d.Digest.String()] = true
 	}
-	seen := map[digest.Digest]bool{}
-	return slices.DeleteFunc(merged, func(d ocispec.Descriptor) bool {
-		subject, about := d.Annotations[annotationSubject]
-		again := seen[d.Digest]
-		seen[d.Digest] = true
+	seen := map[entry]bool{}
+	return slices.DeleteFunc(list, func(d ocispec.Descriptor) bool {
+		subject, about := d.Annotations[AnnotationSubject]
+		again := seen[entryOf(d)]
+		seen[entryOf(d)] = true
 		return again || about && !present[subject]
 	})
 }
 
-// replaces tells whether two children are images for one platform.
-func replaces(a, b ocispec.Descriptor) bool {
-	if a.Platform == nil || b.Platform == nil || isAttestation(a) || isAttestation(b) {
+// SamePlatform tells whether two children of an index are images for one
+// platform. Attestations have none that is known.
+func SamePlatform(a, b *ocispec.Platform) bool {
+	if a == nil || b == nil || a.OS == unknown || b.OS == unknown {
 		return false
 	}
-	return a.Platform.OS == b.Platform.OS && a.Platform.Architecture == b.Platform.Architecture &&
-		a.Platform.OSVersion == b.Platform.OSVersion && NormalVariant(*a.Platform) == NormalVariant(*b.Platform)
+	return a.OS == b.OS && a.Architecture == b.Architecture && a.OSVersion == b.OSVersion && NormalVariant(*a) == NormalVariant(*b)
 }
 
 // MergeIndex is the index other with the children of own merged into it, and
@@ -59,10 +86,10 @@ func MergeIndex(other, own []byte) (merged []byte, changed bool, err error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("merge indexes: %w", err)
 	}
-	listed := func(d ocispec.Descriptor) bool {
+	known := func(d ocispec.Descriptor) bool {
 		return slices.ContainsFunc(theirs.Manifests, func(t ocispec.Descriptor) bool { return t.Digest == d.Digest })
 	}
-	if !slices.ContainsFunc(ours.Manifests, func(d ocispec.Descriptor) bool { return !listed(d) }) {
+	if !slices.ContainsFunc(ours.Manifests, func(d ocispec.Descriptor) bool { return !known(d) }) {
 		return other, false, nil
 	}
 	theirs.SchemaVersion = 2

@@ -25,7 +25,7 @@ func child(name, platform string) ocispec.Descriptor {
 
 func about(subject ocispec.Descriptor) ocispec.Descriptor {
 	d := child("about "+subject.Digest.String(), "unknown/unknown")
-	d.Annotations = map[string]string{annotationType: typeAttestation, annotationSubject: subject.Digest.String()}
+	d.Annotations = map[string]string{AnnotationType: TypeAttestation, AnnotationSubject: subject.Digest.String()}
 	return d
 }
 
@@ -33,6 +33,8 @@ func TestMerge(t *testing.T) {
 	a1, a2, r1 := child("a1", "linux/amd64"), child("a2", "linux/amd64"), child("r1", "linux/arm64")
 	r8, v6, v7 := child("r8", "linux/arm64/v8"), child("v6", "linux/arm/v6"), child("v7", "linux/arm/v7")
 	bare := child("bare", "")
+	anew, shared := about(a1), about(r1)
+	anew.Digest, shared.Digest = digest.FromString("anew"), about(a1).Digest
 	type list = []ocispec.Descriptor
 	for name, c := range map[string]struct{ other, own, want list }{
 		"nothing there":      {nil, list{a1, r1}, list{a1, r1}},
@@ -45,6 +47,9 @@ func TestMerge(t *testing.T) {
 		"without platform":   {list{bare}, list{a1, bare}, list{bare, a1}},
 		"dangling":           {list{a1, about(r1)}, list{a2}, list{a2}},
 		"own is dangling":    {list{a1}, list{about(a2)}, list{a1}},
+		"attested anew":      {list{a1, about(a1)}, list{a1, anew}, list{a1, anew}},
+		"equal attestations": {list{a1, about(a1)}, list{r1, shared}, list{a1, about(a1), r1, shared}},
+		"stays in place":     {list{a1, about(a1), r1}, list{a1, about(a1), r1, about(r1)}, list{a1, about(a1), r1, about(r1)}},
 		"attestations apart": {list{a1, about(a1)}, list{about(a1)}, list{a1, about(a1)}},
 	} {
 		got := Merge(c.other, c.own)

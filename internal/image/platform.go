@@ -10,11 +10,12 @@ import (
 	"github.com/linuxkit/linuxkit/internal/content"
 )
 
-// Annotations by which BuildKit marks attestations.
+// Annotations by which BuildKit marks attestations: what it is, of which the
+// type of attestations is one, and the digest of what it is about.
 const (
-	annotationType    = "vnd.docker.reference.type"
-	annotationSubject = "vnd.docker.reference.digest"
-	typeAttestation   = "attestation-manifest"
+	AnnotationType    = "vnd.docker.reference.type"
+	AnnotationSubject = "vnd.docker.reference.digest"
+	TypeAttestation   = "attestation-manifest"
 	unknown           = "unknown"
 	// predicateType is the annotation of an in-toto layer, predicateSPDX its
 	// value for a bill of materials.
@@ -65,7 +66,7 @@ func NormalVariant(p ocispec.Platform) string {
 
 // isAttestation tells whether a child of an index is about another child.
 func isAttestation(d ocispec.Descriptor) bool {
-	if d.Annotations[annotationType] != "" {
+	if d.Annotations[AnnotationType] != "" {
 		return true
 	}
 	return d.Platform != nil && (d.Platform.OS == unknown || d.Platform.Architecture == unknown)
@@ -117,7 +118,7 @@ func Select(i ocispec.Index, platforms []ocispec.Platform) (images, attestations
 	}
 	for _, d := range i.Manifests {
 		switch {
-		case isAttestation(d) && wanted[d.Annotations[annotationSubject]]:
+		case isAttestation(d) && wanted[d.Annotations[AnnotationSubject]]:
 			attestations = append(attestations, d)
 		case !isAttestation(d) && wanted[d.Digest.String()]:
 			images = append(images, d)

@@ -46,6 +46,9 @@ type Found struct {
 	Root, Manifest ocispec.Descriptor
 	// Platform is the one that was asked for, empty for a whole layout.
 	Platform ocispec.Platform
+	// Image is that of the platform; nil for layouts, of which also matters how
+	// they are stored.
+	Image *Image
 	// Built says that this program built the image on this machine.
 	Built bool
 }
@@ -88,7 +91,7 @@ func (r *Resolver) Image(ctx context.Context, ref string, p ocispec.Platform) (*
 		if img, err = open(ctx, r.Store, ref, root, p, r.Bare); err != nil {
 			return err
 		}
-		return r.check(ctx, ref, root, img.Descriptor, p)
+		return r.check(ctx, img, p)
 	}
 	for _, place := range r.Before {
 		if r.Pull {
@@ -131,11 +134,14 @@ func (r *Resolver) openPlace(ref string, root ocispec.Descriptor, open func(ocis
 	return open(root)
 }
 
-func (r *Resolver) check(ctx context.Context, ref string, root, manifest ocispec.Descriptor, p ocispec.Platform) error {
+func (r *Resolver) check(ctx context.Context, img *Image, p ocispec.Platform) error {
 	if r.Check == nil {
 		return nil
 	}
-	return r.Check(ctx, Found{Ref: ref, Root: root, Manifest: manifest, Platform: p, Built: r.builtHere(ctx, ref, manifest, p)})
+	return r.Check(ctx, Found{
+		Ref: img.Ref, Root: img.Root, Manifest: img.Descriptor, Platform: p,
+		Image: img, Built: r.builtHere(ctx, img.Ref, img.Descriptor, p),
+	})
 }
 
 // builtHere tells whether the cache says so of the name that the image has by

@@ -2,6 +2,7 @@ package imagelock
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +11,10 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
 	"go.yaml.in/yaml/v4"
 
-	"github.com/linuxkit/linuxkit/internal/output"
+	"github.com/linuxkit/linuxkit/internal/atomicfile"
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
@@ -79,10 +81,17 @@ func (e entry) check(ref string) error {
 	if _, err := reference.Parse(ref); err != nil {
 		return err
 	}
+	if e.Digest == "" && len(e.Platforms) == 0 && len(e.Contents) > 0 {
+		return checkPlatforms(e.Contents)
+	}
 	if err := e.Digest.Validate(); err != nil {
 		return fmt.Errorf("digest %q: %w", e.Digest, err)
 	}
-	for platform, d := range e.Platforms {
+	return errors.Join(checkPlatforms(e.Platforms), checkPlatforms(e.Contents))
+}
+
+func checkPlatforms(digests map[string]digest.Digest) error {
+	for platform, d := range digests {
 		if !platformForm.MatchString(platform) {
 			return fmt.Errorf("platform %q is not of the form os/architecture", platform)
 		}
@@ -103,25 +112,30 @@ func (all entries) encode() []byte {
 	b.WriteByte('\n')
 	for _, ref := range slices.Sorted(maps.Keys(all)) {
 		e := all[ref]
-		fmt.Fprintf(&b, "  %s:\n    digest: %s\n", ref, e.Digest)
-		if len(e.Platforms) > 0 {
-			b.WriteString("    platforms:\n")
+		fmt.Fprintf(&b, "  %s:\n", ref)
+		if e.Digest != "" {
+			fmt.Fprintf(&b, "    digest: %s\n", e.Digest)
 		}
-		for _, p := range slices.Sorted(maps.Keys(e.Platforms)) {
-			fmt.Fprintf(&b, "      %s: %s\n", p, e.Platforms[p])
-		}
+		encodePlatforms(&b, "platforms", e.Platforms)
+		encodePlatforms(&b, "contents", e.Contents)
 	}
 	return b.Bytes()
 }
 
+func encodePlatforms(b *bytes.Buffer, name string, digests map[string]digest.Digest) {
+	if len(digests) > 0 {
+		fmt.Fprintf(b, "    %s:\n", name)
+	}
+	for _, p := range slices.Sorted(maps.Keys(digests)) {
+		fmt.Fprintf(b, "      %s: %s\n", p, digests[p])
+	}
+}
+
 // writeFile replaces the file unless it is the same.
-func (all entries) writeFile(name string) error {
+func (all entries) writeFile(ctx context.Context, name string) error {
 	data := all.encode()
 	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
-	return output.WriteFile(name, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
+	return atomicfile.WriteBytes(ctx, name, 0o644, data)
 }

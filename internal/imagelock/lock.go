@@ -46,6 +46,10 @@ type entry struct {
 	Digest digest.Digest `yaml:"digest"`
 	// Platforms are the manifests of the index that builds used, by platform.
 	Platforms map[string]digest.Digest `yaml:"platforms"`
+	// Contents are what images are made of that were built from local
+	// packages, by platform; see [image.Image.Contents]. Their digests depend
+	// on the commit and on which other platforms were built.
+	Contents map[string]digest.Digest `yaml:"contents"`
 }
 
 // Open reads the lock file. One that does not exist, or is to be updated, will
@@ -66,8 +70,8 @@ func Open(name string, update bool) (*Lock, error) {
 	return l, nil
 }
 
-// Pin returns the digest that an image must have, "" if it may have any. The
-// error is [ErrNotLocked].
+// Pin returns the digest that an image must have, "" if it may have any or is
+// known by its contents. The error is [ErrNotLocked].
 func (l *Lock) Pin(ref string) (digest.Digest, error) {
 	if l.locked == nil {
 		return "", nil
@@ -93,15 +97,30 @@ func (l *Lock) Check(_ context.Context, f image.Found) error {
 	if l.locked != nil {
 		return l.compare(f, platform)
 	}
+	return l.remember(f, platform)
+}
+
+// remember notes an image for the file that will be written.
+func (l *Lock) remember(f image.Found, platform string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, ok := l.used[f.Ref]
 	if !ok {
-		e = entry{Digest: f.Root.Digest, Platforms: map[string]digest.Digest{}}
+		e = entry{Platforms: map[string]digest.Digest{}, Contents: map[string]digest.Digest{}}
 	}
-	if e.Digest != f.Root.Digest {
+	if f.Built && f.Image != nil {
+		contents, err := f.Image.Contents()
+		if err != nil {
+			return err
+		}
+		e.Contents[platform] = contents
+		l.used[f.Ref] = e
+		return nil
+	}
+	if e.Digest != "" && e.Digest != f.Root.Digest {
 		return fmt.Errorf("image %s changed during the build: it was %s and is %s", f.Ref, e.Digest, f.Root.Digest)
 	}
+	e.Digest = f.Root.Digest
 	if platform != "" {
 		e.Platforms[platform] = f.Manifest.Digest
 	}
@@ -113,6 +132,12 @@ func (l *Lock) compare(f image.Found, platform string) error {
 	e, ok := l.locked[f.Ref]
 	if !ok {
 		return l.notLocked(f.Ref)
+	}
+	if want, ok := e.Contents[platform]; ok && f.Image != nil {
+		return l.compareContents(f, platform, want)
+	}
+	if e.Digest == "" {
+		return l.notLocked(f.Ref + " for " + platform)
 	}
 	if e.Digest != f.Root.Digest {
 		return l.mismatch(f.Ref, e.Digest, f.Root.Digest)
@@ -130,6 +155,17 @@ func (l *Lock) compare(f image.Found, platform string) error {
 	return nil
 }
 
+func (l *Lock) compareContents(f image.Found, platform string, want digest.Digest) error {
+	got, err := f.Image.Contents()
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return l.mismatch("what is in "+f.Ref+" for "+platform, want, got)
+	}
+	return nil
+}
+
 func (l *Lock) mismatch(what string, locked, found digest.Digest) error {
 	return fmt.Errorf("%w: %s is locked to %s in %s and is %s; --lock-update accepts that", ErrMismatch, what, locked, l.name, found)
 }
@@ -143,16 +179,33 @@ func (l *Lock) Save(ctx context.Context, s *content.Store) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for ref, e := range l.used {
-		for platform, d := range l.old[ref].Platforms {
-			if _, ok := e.Platforms[platform]; !ok && listed(ctx, s, e.Digest, d) {
-				e.Platforms[platform] = d
-			}
-		}
+		l.keep(ctx, s, l.old[ref], e)
 	}
-	if err := l.used.writeFile(l.name); err != nil {
+	if err := l.used.writeFile(ctx, l.name); err != nil {
 		return fmt.Errorf("write lock file %s: %w", l.name, err)
 	}
 	return nil
+}
+
+// keep takes over the platforms that the build did not use, of an image that is
+// still what it was.
+func (l *Lock) keep(ctx context.Context, s *content.Store, old, e entry) {
+	for platform, d := range old.Platforms {
+		if _, ok := e.Platforms[platform]; !ok && listed(ctx, s, e.Digest, d) {
+			e.Platforms[platform] = d
+		}
+	}
+	for platform, d := range e.Contents {
+		if known, ok := old.Contents[platform]; ok && known != d {
+			return
+		}
+	}
+	if len(e.Contents) == 0 {
+		return
+	}
+	for platform, d := range old.Contents {
+		e.Contents[platform] = d
+	}
 }
 
 // listed tells whether an index lists a manifest.

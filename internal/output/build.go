@@ -18,8 +18,8 @@ type build struct {
 	*rootfs.System
 	opts Options
 
-	open, temps []*os.File // to be closed, and removed, in the end
-	config      *string    // of the kernel, once it was looked for
+	open        []io.Closer // in the end, which removes what is temporary
+	config      *string     // of the kernel, once it was looked for
 	wholeInitrd *disk.Image
 	treeID      string
 	kernelBlob  *blob
@@ -29,26 +29,23 @@ type build struct {
 func newBuild(sys *rootfs.System, opts Options) *build { return &build{System: sys, opts: opts} }
 
 // keep leaves a file open until the build ends.
-func (b *build) keep(f *os.File) { b.open = append(b.open, f) }
+func (b *build) keep(f io.Closer) { b.open = append(b.open, f) }
 
 func (b *build) close() {
 	for _, f := range b.open {
 		f.Close()
-	}
-	for _, f := range b.temps {
-		dropTemp(f)
 	}
 }
 
 // temp returns a temporary file beside the outputs with what fn writes. It is
 // there until the build ends.
 func (b *build) temp(fn func(f *os.File) error) (*os.File, error) {
-	f, err := createTemp(filepath.Join(b.opts.Dir, b.opts.Name))
+	f, err := createOutput(filepath.Join(b.opts.Dir, b.opts.Name))
 	if err != nil {
 		return nil, err
 	}
-	b.temps = append(b.temps, f)
-	return f, fn(f)
+	b.keep(f)
+	return f.File, fn(f.File)
 }
 
 // tree tells trees apart: equal ones make equal file systems.

@@ -12,30 +12,37 @@ import (
 // writeKernelInitrd writes kernel, initrd and command line as files. What is
 // empty is left out.
 func writeKernelInitrd(ctx context.Context, b *build, out *fileSet) error {
-	if err := writeKernelCmdline(ctx, b, out); err != nil {
+	parts, err := kernelCmdline(ctx, b)
+	if err != nil {
 		return err
 	}
 	initrd, err := b.bootInitrd(ctx)
 	if err != nil {
 		return err
 	}
-	return out.image(ctx, "-initrd.img", initrd)
+	return out.blobs(ctx, append(parts, part{"-initrd.img", imageBlob(initrd)})...)
 }
 
 func writeKernelCmdline(ctx context.Context, b *build, out *fileSet) error {
+	parts, err := kernelCmdline(ctx, b)
+	if err != nil {
+		return err
+	}
+	return out.blobs(ctx, parts...)
+}
+
+func kernelCmdline(ctx context.Context, b *build) (parts []part, err error) {
 	if b.Kernel != nil {
 		kernel, err := b.kernel(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := out.blob(ctx, "-kernel", kernel); err != nil {
-			return err
-		}
+		parts = append(parts, part{"-kernel", kernel})
 	}
-	if b.Cmdline == "" {
-		return nil
+	if b.Cmdline != "" {
+		parts = append(parts, part{"-cmdline", textBlob(b.Cmdline)})
 	}
-	return out.blob(ctx, "-cmdline", textBlob(b.Cmdline))
+	return parts, nil
 }
 
 // writeTarKernelInitrd writes one tar of kernel, initrd, command line and

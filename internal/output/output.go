@@ -153,6 +153,19 @@ func (f Format) Stream(ctx context.Context, sys *rootfs.System, opts Options, w 
 	return nil
 }
 
+// WriteFile writes sys to the file of that name in a streamable format.
+func (f Format) WriteFile(ctx context.Context, sys *rootfs.System, opts Options, name string) error {
+	out, err := createOutput(name)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := f.Stream(ctx, sys, opts, out.File); err != nil {
+		return err
+	}
+	return out.Commit(ctx)
+}
+
 // Write makes the files of all formats and returns their names. After an
 // error in making them there are none; if one cannot get its name, those named
 // before it stay.
@@ -177,9 +190,14 @@ func Write(ctx context.Context, sys *rootfs.System, formats []Format, opts Optio
 			return nil, fmt.Errorf("write %s output: %w", f.Name, err)
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// From here on all get their names or none.
+	ctx = context.WithoutCancel(ctx)
 	var names []string
 	for _, s := range sets {
-		made, err := s.commit()
+		made, err := s.commit(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("write output: %w", err)
 		}

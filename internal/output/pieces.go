@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/linuxkit/linuxkit/internal/format/disk"
 )
 
@@ -42,11 +44,31 @@ func (s *fileSet) image(ctx context.Context, suffix string, im *disk.Image) erro
 	return s.write(suffix, func(f *os.File) error { return im.WriteFile(ctx, f) })
 }
 
-// blob makes the file with that suffix from content.
-func (s *fileSet) blob(ctx context.Context, suffix string, content blob) error {
-	im, err := disk.New(content.size, disk.Extent{Length: content.size, Data: content.data})
+// part is the content of the file with a suffix.
+type part struct {
+	suffix string
+	blob
+}
+
+// blobs makes files, at the same time. No two may read from the same file.
+func (s *fileSet) blobs(ctx context.Context, parts ...part) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, p := range parts {
+		f, err := s.create(p.suffix)
+		g.Go(func() error {
+			if err != nil {
+				return err
+			}
+			return p.writeFile(ctx, f)
+		})
+	}
+	return g.Wait()
+}
+
+func (b blob) writeFile(ctx context.Context, f *os.File) error {
+	im, err := disk.New(b.size, disk.Extent{Length: b.size, Data: b.data})
 	if err != nil {
 		return err
 	}
-	return s.image(ctx, suffix, im)
+	return im.WriteFile(ctx, f)
 }

@@ -70,8 +70,8 @@ func checkFormat(s string) (string, error) {
 	return s, nil
 }
 
-// maxSizeMB is 8 EiB, where file sizes end.
-const maxSizeMB = 1<<43 - 1
+// maxSizeMB is 4 EiB, half of where file sizes end.
+const maxSizeMB = 1 << 42
 
 // ParseSizeMB reads a size in GiB ("1", "1G") or MiB ("100M") and returns MiB.
 // The empty string is 0, which stands for "not given".

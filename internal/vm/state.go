@@ -2,6 +2,7 @@ package vm
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/linuxkit/linuxkit/internal/atomicfile"
 	"github.com/linuxkit/linuxkit/internal/format/metadataiso"
 )
 
@@ -49,11 +51,11 @@ func (s *State) Path(name string) string { return filepath.Join(s.dir, name) }
 
 // MAC is the machine's hardware address: random, locally administered, and the
 // same in every run.
-func (s *State) MAC() (net.HardwareAddr, error) {
+func (s *State) MAC(ctx context.Context) (net.HardwareAddr, error) {
 	path := s.Path("mac-addr")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s.newMAC(path)
+		return s.newMAC(ctx, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the hardware address: %w", err)
@@ -65,11 +67,11 @@ func (s *State) MAC() (net.HardwareAddr, error) {
 	return mac, nil
 }
 
-func (s *State) newMAC(path string) (net.HardwareAddr, error) {
+func (s *State) newMAC(ctx context.Context, path string) (net.HardwareAddr, error) {
 	mac := make(net.HardwareAddr, 6)
 	rand.Read(mac)
 	mac[0] = mac[0]&^1 | 2
-	if err := replaceFile(path, []byte(mac.String()), 0o640); err != nil {
+	if err := atomicfile.WriteBytes(ctx, path, 0o640, []byte(mac.String())); err != nil {
 		return nil, fmt.Errorf("keeping the hardware address: %w", err)
 	}
 	return mac, nil
@@ -77,36 +79,17 @@ func (s *State) newMAC(path string) (net.HardwareAddr, error) {
 
 // WriteData writes data.iso, which carries data to the guest, and returns its
 // path.
-func (s *State) WriteData(data []byte) (string, error) {
+func (s *State) WriteData(ctx context.Context, data []byte) (string, error) {
 	path := s.Path("data.iso")
-	return path, WriteDataISO(path, data)
+	return path, WriteDataISO(ctx, path, data)
 }
 
 // WriteDataISO writes an image that carries data to a guest to path. An
 // existing file is replaced as a whole.
-func WriteDataISO(path string, data []byte) error {
+func WriteDataISO(ctx context.Context, path string, data []byte) error {
 	var image bytes.Buffer
 	if err := metadataiso.Write(&image, metadataiso.UserData(data)); err != nil {
 		return err
 	}
-	return replaceFile(path, image.Bytes(), 0o644)
-}
-
-// replaceFile writes path so that it holds the old or the new content, never
-// something between.
-func replaceFile(path string, data []byte, mode os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.WriteBytes(ctx, path, 0o644, image.Bytes())
 }

@@ -202,7 +202,7 @@ func openMAC(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	mac, err := s.MAC()
+	mac, err := s.MAC(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestStateErrors(t *testing.T) {
 		t.Errorf("second use: got %v, want ErrInUse", err)
 	}
 	os.WriteFile(s.Path("mac-addr"), []byte("zz"), 0o644)
-	_, err = s.MAC()
+	_, err = s.MAC(t.Context())
 	checkErr(t, "corrupt address", err, "remove the file")
 	s.Close()
 	again, err := OpenState(dir)
@@ -249,7 +249,7 @@ func TestWriteDataLeavesNoTail(t *testing.T) {
 
 func dataSize(t *testing.T, s *State, n int) int64 {
 	t.Helper()
-	path, err := s.WriteData(make([]byte, n))
+	path, err := s.WriteData(t.Context(), make([]byte, n))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package qemu
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/linuxkit/linuxkit/internal/atomicfile"
 	"github.com/linuxkit/linuxkit/internal/vm"
 )
 
@@ -106,10 +108,10 @@ func isFile(path string) bool {
 // install puts what has to be writable or larger into the state directory and
 // returns the firmware with the paths to use. The names there carry the
 // architecture, since images of several may share a prefix.
-func (f firmware) install(s *vm.State, arch string) (firmware, error) {
+func (f firmware) install(ctx context.Context, s *vm.State, arch string) (firmware, error) {
 	if fi, err := os.Stat(f.code); err == nil && fi.Size() < f.size {
 		padded := s.Path("firmware-" + arch + ".fd")
-		if err := copyFile(padded, f.code, f.size); err != nil {
+		if err := copyFile(ctx, padded, f.code, f.size); err != nil {
 			return f, err
 		}
 		f.code = padded
@@ -119,7 +121,7 @@ func (f firmware) install(s *vm.State, arch string) (firmware, error) {
 	}
 	kept := s.Path("efivars-" + arch + ".fd")
 	if !isFile(kept) {
-		if err := copyFile(kept, f.vars, f.size); err != nil {
+		if err := copyFile(ctx, kept, f.vars, f.size); err != nil {
 			return f, err
 		}
 	}
@@ -128,23 +130,23 @@ func (f firmware) install(s *vm.State, arch string) (firmware, error) {
 }
 
 // copyFile copies from to path, with zeros up to size.
-func copyFile(path, from string, size int64) error {
+func copyFile(ctx context.Context, path, from string, size int64) error {
 	src, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	dst, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	dst, err := atomicfile.Create(path, 0o600)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(dst.Name())
+	defer dst.Close()
 	n, err := io.Copy(dst, src)
 	if err == nil && n < size {
 		err = dst.Truncate(size)
 	}
-	if err := errors.Join(err, dst.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("copying firmware %s: %w", from, err)
 	}
-	return os.Rename(dst.Name(), path)
+	return dst.Commit(ctx)
 }

@@ -45,7 +45,7 @@ func Run(ctx context.Context, c Config, stdio Stdio) error {
 		return err
 	}
 	defer state.Close()
-	if err := p.place(state); err != nil {
+	if err := p.place(ctx, state); err != nil {
 		return err
 	}
 	return p.run(ctx, stdio)

@@ -336,7 +336,7 @@ func TestSmallFirmwareIsPadded(t *testing.T) {
 	if err := os.WriteFile(code, []byte("efi"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f, err := firmware{code: code, size: 1 << 20}.install(s, "x86_64")
+	f, err := firmware{code: code, size: 1 << 20}.install(t.Context(), s, "x86_64")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,13 +46,13 @@ func prepare(ctx context.Context, c Config) (*setup, error) {
 
 // place settles what is in the state directory, and writes what QEMU expects
 // to find there except for new disks.
-func (p *setup) place(s *vm.State) (err error) {
+func (p *setup) place(ctx context.Context, s *vm.State) (err error) {
 	p.pidfile = s.Path("qemu.pid")
-	if p.firmware, err = p.firmware.install(s, p.Arch); err != nil {
+	if p.firmware, err = p.firmware.install(ctx, s, p.Arch); err != nil {
 		return err
 	}
-	for _, step := range []func(*vm.State) error{p.collectDrives, p.connect, p.placeSockets} {
-		if err := step(s); err != nil {
+	for _, step := range []func(context.Context, *vm.State) error{p.collectDrives, p.connect, p.placeSockets} {
+		if err := step(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -71,7 +71,7 @@ func (p *setup) readCmdline() error {
 	return nil
 }
 
-func (p *setup) collectDrives(s *vm.State) error {
+func (p *setup) collectDrives(ctx context.Context, s *vm.State) error {
 	p.drives = bootDrives(p.Image, p.Arch)
 	disks, err := userDrives(p.Disks, s)
 	if err != nil {
@@ -81,14 +81,14 @@ func (p *setup) collectDrives(s *vm.State) error {
 	if p.Data == nil {
 		return nil
 	}
-	path, err := s.WriteData(p.Data)
+	path, err := s.WriteData(ctx, p.Data)
 	p.drives = append(p.drives, drive{path: path, format: "raw", readOnly: true})
 	return err
 }
 
-func (p *setup) connect(s *vm.State) (err error) {
+func (p *setup) connect(ctx context.Context, s *vm.State) (err error) {
 	if p.Network.Mode != vm.NetNone {
-		p.mac, err = s.MAC()
+		p.mac, err = s.MAC(ctx)
 	}
 	return err
 }
@@ -97,7 +97,7 @@ func (p *setup) connect(s *vm.State) (err error) {
 // macOS 103.
 const maxSocket = 103
 
-func (p *setup) placeSockets(s *vm.State) error {
+func (p *setup) placeSockets(_ context.Context, s *vm.State) error {
 	for i := range p.Shares {
 		path := s.Path(fmt.Sprintf("virtiofs%d", i))
 		if len(path) > maxSocket {

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package output
+package atomicfile
 
 import (
 	"errors"
@@ -15,3 +15,5 @@ func dropTemp(f *os.File) {
 	f.Close()
 	os.Remove(f.Name())
 }
+
+func exchange(string, string) error { return errors.ErrUnsupported }

@@ -1,4 +1,4 @@
-package output
+package atomicfile
 
 import (
 	"errors"
@@ -40,6 +40,17 @@ func nameTemp(f *os.File, name string) (string, error) {
 			return temp, err
 		}
 	}
+}
+
+// exchange swaps two files; see RENAME_EXCHANGE in renameat2(2). The caller
+// removes what had the name: ext4 starts to write a file to disk when it is
+// renamed over another, which takes longer than making it, unless mounted with
+// noauto_da_alloc.
+func exchange(temp, name string) error {
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return errors.Join(err, errors.ErrUnsupported)
+	}
+	return unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, name, unix.RENAME_EXCHANGE)
 }
 
 func dropTemp(f *os.File) {
