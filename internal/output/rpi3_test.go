@@ -116,6 +116,22 @@ func TestRPi3Compressed(t *testing.T) {
 	}
 }
 
+// TestRPi3OwnFiles replaces files of the card by those beside the firmware.
+func TestRPi3OwnFiles(t *testing.T) {
+	sys, opts := boardSystem(t, "", "bcm2837-rpi-3-b.dtb")
+	opts.Loaders = loaderSet(t, "arm64", map[string][]byte{
+		"usr/lib/raspi-firmware/start.elf": []byte("start"), "usr/lib/raspi-firmware/config.txt": []byte("own"),
+		"usr/lib/u-boot/rpi_3/u-boot.bin": []byte("u-boot"), "usr/share/doc/raspi-firmware/copyright": []byte("licence"),
+	})
+	prefix := write(t, "rpi3", sys, opts)
+	if got := card(t, prefix)["./config.txt"]; string(got) != "own" {
+		t.Errorf("config.txt is %q", got)
+	}
+	if listed := tool(t, "tar", "tar", "-t", "-f", prefix+".tar"); strings.Count(listed, "config.txt") != 1 {
+		t.Errorf("entries %s", listed)
+	}
+}
+
 func TestRPi3Impossible(t *testing.T) {
 	sys, opts := boardSystem(t, "", "bcm2711-rpi-4-b.dtb")
 	fails(t, "rpi3", sys, opts, nil, "the tree has no boot/dtb/broadcom/bcm2837-rpi-*.dtb")

@@ -72,7 +72,11 @@ var cells = []cell{
 	{"rpi3", "arm64", uboot, "SD card", inMemory, "1024", sdCard, raspberryPi},
 	{"kernel+squashfs", "riscv64", direct, "disk", "squashfs", "256", suffix("", "--squashfs"), nil},
 	{"iso-efi", "riscv64", uefi, "disk", "iso9660", "512", suffix("-efi.iso"), nil},
+	{"iso-efi-initrd", "riscv64", uefi, "disk", inMemory, "512", suffix("-efi-initrd.iso"), nil},
+	{"iso", "riscv64", uefi, "disk", inMemory, "512", suffix(".iso"), nil},
 	{"raw-efi", "riscv64", uefi, "disk", inMemory, "512", suffix("-efi.img"), nil},
+	{"qcow2-efi", "riscv64", uefi, "disk", inMemory, "512", suffix("-efi.qcow2"), nil},
+	{"uki", "riscv64", uefi, "disk", inMemory, "512", ukiDisk("BOOTRISCV64.EFI"), nil},
 }
 
 // booted is what the systems do: one container looks at the root, the next
