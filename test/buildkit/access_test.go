@@ -121,7 +121,8 @@ func TestCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty, full := t.TempDir(), t.TempDir()
-	text = fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, r.Host, base64.StdEncoding.EncodeToString([]byte(registrytest.User+":"+registrytest.Password)))
+	token := base64.StdEncoding.EncodeToString([]byte(registrytest.User + ":" + registrytest.Password))
+	text = fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, r.Host, token)
 	if err := os.WriteFile(filepath.Join(full, "config.json"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -141,6 +142,7 @@ func TestCredentials(t *testing.T) {
 		{empty, r.Host + "=" + registrytest.User + ":wrong", 1},
 		{full, "other.example=a:b", 1},
 		{empty, right, 0},
+		{empty, r.Host + "=" + token, 0},
 		{full, "", 0},
 	} {
 		t.Setenv("DOCKER_CONFIG", c.docker)
