@@ -101,7 +101,7 @@ func (f *pkgBuildFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.argFiles, "build-arg-file", nil, "file with build arguments, KEY=VALUE a line; may be repeated")
 	flags.StringVar(&f.progress, "progress", "auto", "how to show BuildKit's progress: auto, plain, tty, quiet or rawjson")
 	flags.StringArrayVar(&f.ssh, "ssh", nil, "SSH agent for the steps of a Dockerfile: default, <id> or <id>=<path>; may be repeated")
-	flags.StringSliceVar(&f.creds, "registry-creds", nil, "credentials for BuildKit's pulls instead of docker's: <registry>=<user>:<password> or <registry>=<token>")
+	flags.StringSliceVar(&f.creds, "registry-creds", nil, "credentials for BuildKit's pulls instead of docker's: <registry>=<user>:<password> or <registry>=<token>, where the token may be both in base64")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "tell what would be built and write nothing")
 }
 

@@ -25,7 +25,7 @@ func registryCreds(list []string) (map[string]pkglib.RegistryAuth, error) {
 	known, err := registry.ParseCredentials(list)
 	all := make(map[string]pkglib.RegistryAuth, len(known))
 	for host, c := range known {
-		all[host] = pkglib.RegistryAuth{Username: c.Username, Password: c.Password, RegistryToken: c.Auth}
+		all[host] = pkglib.RegistryAuth{Username: c.Username, Password: c.Password, RegistryToken: c.RegistryToken}
 	}
 	return all, err
 }

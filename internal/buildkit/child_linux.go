@@ -2,8 +2,6 @@ package buildkit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -38,8 +36,8 @@ type child struct {
 	program string
 	// run is the directory of socket, locks and log; root that of its state.
 	run, root string
-	config    string
-	users     *os.File // locked shared
+	config    configFiles // for the directory "config" below run
+	users     *os.File    // locked shared
 }
 
 // findChild returns a way to run buildkitd, not running yet.
@@ -56,19 +54,19 @@ func findChild(configFile string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := "default"
-	if configFile != "" {
-		data, err := os.ReadFile(configFile)
-		if err != nil {
-			return nil, err
-		}
-		sum := sha256.Sum256(data)
-		key = hex.EncodeToString(sum[:8])
-		if configFile, err = filepath.Abs(configFile); err != nil {
-			return nil, err
-		}
+	d := &child{program: program, run: filepath.Join(run, "default"), root: filepath.Join(home, ".linuxkit", "buildkit", "default")}
+	if configFile == "" {
+		return d, nil
 	}
-	return &child{program: program, config: configFile, run: filepath.Join(run, key), root: filepath.Join(home, ".linuxkit", "buildkit", key)}, nil
+	files, err := loadConfig(configFile, configDir)
+	if err != nil {
+		return nil, err
+	}
+	// Other certificates are for the next start: the state stays.
+	key := configFiles{configName: files[configName]}.hash()[:16]
+	d.run, d.root = filepath.Join(run, key), filepath.Join(filepath.Dir(d.root), key)
+	d.config, err = loadConfig(configFile, d.file("config"))
+	return d, err
 }
 
 // runtimeDir is a directory that only this user can write to.
@@ -173,6 +171,9 @@ func (d *child) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.config.write(d.file("config")); err != nil {
+		return err
+	}
 	progress.Infof(ctx, "starting %s", strings.Join(argv, " "))
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -215,8 +216,8 @@ func (d *child) await(ctx context.Context, ended <-chan error) error {
 // namespace, which rootlesskit makes.
 func (d *child) command() ([]string, error) {
 	argv := []string{d.program, "--addr", d.address(), "--root", d.root, "--otel-socket-path", d.file("otel.sock"), "--containerd-worker=false"}
-	if d.config != "" {
-		argv = append(argv, "--config", d.config)
+	if len(d.config) > 0 {
+		argv = append(argv, "--config", filepath.Join(d.file("config"), configName))
 	}
 	if os.Geteuid() == 0 {
 		return argv, nil

@@ -65,7 +65,7 @@ func (c Container) ensure(ctx context.Context, dockerContext string, named bool)
 	if named && !d.exists(ctx) {
 		return fmt.Errorf("provided docker context '%s' not found", dockerContext)
 	}
-	files, err := loadConfig(c.ConfigPath)
+	files, err := loadConfig(c.ConfigPath, configDir)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func TestContainerConfig(t *testing.T) {
 		t.Errorf("a new certificate was not noticed: %q", got)
 	}
 	for _, name := range []string{"bad.toml", "gone.toml", "nosuch.toml"} {
-		if _, err := loadConfig(filepath.Join(dir, name)); err == nil || !strings.Contains(err.Error(), "failed to load buildkit config file") {
+		if _, err := loadConfig(filepath.Join(dir, name), configDir); err == nil || !strings.Contains(err.Error(), "failed to load buildkit config file") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -26,16 +26,16 @@ const (
 	maxConfigFile = 1 << 20
 )
 
-// configFiles are the files below [configDir], by relative name.
+// configFiles are the files of a directory for configuration, by relative name.
 type configFiles map[string][]byte
 
 // unsafeInPath are the characters of a registry that its directory lacks.
 var unsafeInPath = regexp.MustCompile(`[^a-zA-Z0-9.-]+`)
 
 // loadConfig reads the configuration and the certificates that it names, and
-// makes it name them where they will be. Relative names are relative to the
-// working directory or else to the configuration.
-func loadConfig(file string) (configFiles, error) {
+// makes it name them where they will be, which is below a directory. Relative
+// names are relative to the working directory or else to the configuration.
+func loadConfig(file, to string) (configFiles, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -54,7 +54,7 @@ func loadConfig(file string) (configFiles, error) {
 	registries, _ := doc["registry"].(map[string]any)
 	for name, r := range registries {
 		if table, ok := r.(map[string]any); ok {
-			if err := files.addRegistry(filepath.Dir(file), name, table); err != nil {
+			if err := files.addRegistry(filepath.Dir(file), to, name, table); err != nil {
 				return fail(err)
 			}
 		}
@@ -65,11 +65,11 @@ func loadConfig(file string) (configFiles, error) {
 	return files, nil
 }
 
-func (f configFiles) addRegistry(dir, name string, table map[string]any) error {
+func (f configFiles) addRegistry(dir, to, name string, table map[string]any) error {
 	below := "certs/" + unsafeInPath.ReplaceAllString(name, "_")
 	if list, ok := table["ca"].([]any); ok {
 		for i := range list {
-			if err := f.move(dir, below, &list[i]); err != nil {
+			if err := f.move(dir, to, below, &list[i]); err != nil {
 				return err
 			}
 		}
@@ -82,7 +82,7 @@ func (f configFiles) addRegistry(dir, name string, table map[string]any) error {
 		}
 		for _, key := range []string{"key", "cert"} {
 			value := pair[key]
-			if err := f.move(dir, below, &value); err != nil {
+			if err := f.move(dir, to, below, &value); err != nil {
 				return err
 			}
 			if value != nil {
@@ -94,7 +94,7 @@ func (f configFiles) addRegistry(dir, name string, table map[string]any) error {
 }
 
 // move takes in the file that value names and changes the name.
-func (f configFiles) move(dir, below string, value *any) error {
+func (f configFiles) move(dir, to, below string, value *any) error {
 	name, ok := (*value).(string)
 	if !ok {
 		return nil
@@ -111,7 +111,7 @@ func (f configFiles) move(dir, below string, value *any) error {
 		return fmt.Errorf("two different files would be called %s", at)
 	}
 	f[at] = data
-	*value = configDir + "/" + at
+	*value = path.Join(to, at)
 	return nil
 }
 
@@ -139,6 +139,23 @@ func (f configFiles) hash() string {
 		sum.Write(f[name])
 	}
 	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// write makes the directory anew.
+func (f configFiles) write(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	for name, data := range f {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tar holds the files below the last part of [configDir].

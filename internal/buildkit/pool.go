@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/moby/buildkit/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -200,13 +199,25 @@ func (p *Pool) connect(ctx context.Context, name string, named bool) (*client.Cl
 	if err != nil {
 		return nil, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	if _, err := c.ListWorkers(waiting); err != nil {
+	// Another process may have started the container just now.
+	if err := greet(ctx, c, !IsAddress(name)); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("could not communicate with BuildKit at %s: %w", address, err)
 	}
 	return c, nil
+}
+
+// greet waits until the daemon answers, or until it does not; a daemon that
+// starts is asked again.
+func greet(ctx context.Context, c *client.Client, starts bool) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	for {
+		_, err := c.ListWorkers(ctx)
+		if err == nil || !starts || sleep(ctx, readyPoll) != nil {
+			return err
+		}
+	}
 }
 
 func (p *Pool) startChild(ctx context.Context) (*child, error) {

@@ -24,7 +24,7 @@ import (
 const pingTime = 10 * time.Second
 
 // beatTime is the time between signs of life during a build.
-const beatTime = 10 * time.Second
+const beatTime = 5 * time.Second
 
 // solve has c build r and writes the image to w, as a tar of an OCI layout.
 func solve(ctx context.Context, c *client.Client, r Request, w io.Writer) error {

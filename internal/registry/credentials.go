@@ -45,7 +45,7 @@ func ParseCredentials(specs []string) (Credentials, error) {
 		case user == "":
 			return nil, bad("token")
 		default:
-			all[key] = authn.AuthConfig{Auth: user, RegistryToken: ""}
+			all[key] = tokenAuth(user)
 		}
 	}
 	return all, nil
@@ -62,25 +62,20 @@ func credentialsKey(host string) string {
 // Resolve implements [authn.Keychain].
 func (c Credentials) Resolve(r authn.Resource) (authn.Authenticator, error) {
 	for _, key := range []string{r.String(), r.RegistryStr(), "https://" + r.RegistryStr(), credentialsKey(r.RegistryStr())} {
-		known, ok := c[key]
-		if !ok {
-			continue
+		if known, ok := c[key]; ok {
+			return authn.FromConfig(known), nil
 		}
-		if known.Auth != "" {
-			return tokenAuth(known.Auth), nil
-		}
-		return authn.FromConfig(known), nil
 	}
 	return authn.Anonymous, nil
 }
 
 // tokenAuth understands the "auth" member of a docker configuration; anything
 // else is a token that the registry takes as it is.
-func tokenAuth(token string) authn.Authenticator {
+func tokenAuth(token string) authn.AuthConfig {
 	if data, err := base64.StdEncoding.DecodeString(token); err == nil {
 		if user, password, ok := strings.Cut(string(data), ":"); ok && user != "" {
-			return authn.FromConfig(authn.AuthConfig{Username: user, Password: strings.TrimRight(password, "\x00")})
+			return authn.AuthConfig{Username: user, Password: strings.TrimRight(password, "\x00")}
 		}
 	}
-	return authn.FromConfig(authn.AuthConfig{RegistryToken: token})
+	return authn.AuthConfig{RegistryToken: token}
 }

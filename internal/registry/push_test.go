@@ -316,8 +316,8 @@ func TestCredentialsFlag(t *testing.T) {
 			t.Errorf("%q: %v", spec, err)
 		}
 	}
-	got, err := ParseCredentials([]string{"docker.io/=me:pass:word", "x.io=dTpw"})
-	if err != nil || got[hubKey] != (authn.AuthConfig{Username: "me", Password: "pass:word"}) || got["x.io"].Auth != "dTpw" {
+	got, err := ParseCredentials([]string{"docker.io/=me:pass:word", "x.io=dTpw", "z.io=t"})
+	if err != nil || got[hubKey] != (authn.AuthConfig{Username: "me", Password: "pass:word"}) || got["z.io"] != (authn.AuthConfig{RegistryToken: "t"}) {
 		t.Errorf("ParseCredentials = %+v, %v", got, err)
 	}
 	for host, user := range map[string]string{"index.docker.io": "me", "x.io": "u", "y.io": ""} {

@@ -115,12 +115,14 @@ func TestCredentials(t *testing.T) {
 	needTools(t)
 	t.Setenv("BUILDKIT_HOST", "buildkitd://")
 	r := registrytest.Start(t, registrytest.Options{TLS: true, Accounts: true})
-	config := filepath.Join(t.TempDir(), "buildkitd.toml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, "[registry.%q]\nhttp = false\nca = [%q]\n", r.Host, r.CertFile), 0o600); err != nil {
+	config := filepath.Join(filepath.Dir(r.CertFile), "buildkitd.toml") // certificates are relative to it
+	text := fmt.Sprintf("[registry.%q]\nhttp = false\nca = [%q]\n", r.Host, filepath.Base(r.CertFile))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	empty, full := t.TempDir(), t.TempDir()
-	text := fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, r.Host, base64.StdEncoding.EncodeToString([]byte(registrytest.User+":"+registrytest.Password)))
+	token := base64.StdEncoding.EncodeToString([]byte(registrytest.User + ":" + registrytest.Password))
+	text = fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, r.Host, token)
 	if err := os.WriteFile(filepath.Join(full, "config.json"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +142,7 @@ func TestCredentials(t *testing.T) {
 		{empty, r.Host + "=" + registrytest.User + ":wrong", 1},
 		{full, "other.example=a:b", 1},
 		{empty, right, 0},
+		{empty, r.Host + "=" + token, 0},
 		{full, "", 0},
 	} {
 		t.Setenv("DOCKER_CONFIG", c.docker)

@@ -90,6 +90,7 @@ func testBuilderLife(t *testing.T) {
 	}{
 		{"as wanted", func() {}, true, true},
 		{"stopped", func() { docker(t, nil, "stop", b.Name) }, true, true},
+		{"just started by somebody", func() { docker(t, nil, "stop", b.Name); docker(t, nil, "start", b.Name) }, true, true},
 		{"restart", func() { b.Restart = true }, false, true},
 		{"without rights", func() {
 			b.Restart = false

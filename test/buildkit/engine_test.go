@@ -275,7 +275,7 @@ func startDaemonWith(t *testing.T, runner []string, args ...string) *daemon {
 func (d *daemon) stop() {
 	if d.cmd.ProcessState == nil {
 		d.cmd.Process.Signal(syscall.SIGTERM)
-		defer time.AfterFunc(10*time.Second, func() { d.cmd.Process.Kill() }).Stop()
+		defer time.AfterFunc(3*time.Second, func() { d.cmd.Process.Kill() }).Stop()
 		d.cmd.Wait()
 	}
 }

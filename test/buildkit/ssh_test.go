@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -49,7 +50,7 @@ func startSSH(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"sshd_config": "ListenAddress " + address + "\nHostKey " + dir + "/host\nAuthorizedKeysFile " + dir + "/user.pub\nStrictModes no\nPidFile none\nUsePAM no\n" +
+		"sshd_config": "ListenAddress " + address + "\nHostKey " + dir + "/host\nAuthorizedKeysFile " + dir + "/user.pub\nStrictModes no\nPidFile none\nUsePAM " + usePAM(t) + "\n" +
 			"PermitRootLogin prohibit-password\nPasswordAuthentication no\nSetEnv PATH=" + os.Getenv("PATH") + "\n",
 		"ssh_config": "Host builder\nHostName 127.0.0.1\nPort " + port + "\nUser root\nBatchMode yes\nIdentitiesOnly yes\nIdentityFile " + dir + "/user\nUserKnownHostsFile " + dir + "/known\nHostKeyAlias builder\n",
 		"known":      "builder " + string(key),
@@ -76,6 +77,20 @@ func startSSH(t *testing.T) {
 	if !eventually(func() bool { return exec.Command("ssh", "builder", "buildctl", "--version").Run() == nil }) {
 		t.Fatalf("sshd does not answer:\n%s", log.String())
 	}
+}
+
+// usePAM is whether PAM has to let root in: without it no account whose password
+// is locked may enter, even with a key.
+func usePAM(t *testing.T) string {
+	t.Helper()
+	shadow, err := os.ReadFile("/etc/shadow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.HasPrefix(string(shadow), "root:!") || strings.Contains(string(shadow), "\nroot:!") {
+		return "yes"
+	}
+	return "no"
 }
 
 func TestSSH(t *testing.T) {
