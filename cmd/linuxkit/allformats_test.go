@@ -65,15 +65,16 @@ func bootLoaderImages(t *testing.T) map[string]*image.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if dir := os.Getenv("LINUXKIT_CACHE"); dir != "" {
-		if found, err := findImages(t.Context(), dir, ref); err == nil {
-			return found
-		}
+	cache := os.Getenv("LINUXKIT_CACHE")
+	if cache == "" {
+		cache = filepath.Join(t.TempDir(), "loaders")
+	}
+	if found, err := findImages(t.Context(), cache, ref); err == nil {
+		return found
 	}
 	if os.Getenv("LINUXKIT_TEST_DEBIAN") == "" {
 		t.Skip("set LINUXKIT_TEST_DEBIAN=1 to download boot loaders from the Debian mirror, or LINUXKIT_CACHE to a cache that has them")
 	}
-	cache := filepath.Join(t.TempDir(), "loaders")
 	succeed(t, "--cache", cache, "pkg", "build", "--platforms", "linux/amd64,linux/arm64", filepath.Join("../..", bootLoadersDir))
 	found, err := findImages(t.Context(), cache, ref)
 	if err != nil {
