@@ -79,15 +79,16 @@ func bootLoaderImages(t *testing.T, pkg bootloader.Package) map[string]*image.Im
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cache := os.Getenv("LINUXKIT_CACHE"); cache != "" {
-		if found, err := findImages(t.Context(), cache, ref, worldArches[pkg]); err == nil {
-			return found
-		}
+	cache := os.Getenv("LINUXKIT_CACHE")
+	if cache == "" {
+		cache = filepath.Join(t.TempDir(), "loaders")
+	}
+	if found, err := findImages(t.Context(), cache, ref, worldArches[pkg]); err == nil {
+		return found
 	}
 	if os.Getenv("LINUXKIT_TEST_DEBIAN") == "" {
 		t.Skip("set LINUXKIT_TEST_DEBIAN=1 to download boot loaders from the Debian mirror, or LINUXKIT_CACHE to a cache that has them")
 	}
-	cache := filepath.Join(t.TempDir(), "loaders")
 	succeed(t, "--cache", cache, "pkg", "build", "--platforms", "linux/"+strings.Join(worldArches[pkg], ",linux/"), dir)
 	found, err := findImages(t.Context(), cache, ref, worldArches[pkg])
 	if err != nil {

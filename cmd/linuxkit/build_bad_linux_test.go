@@ -188,6 +188,25 @@ func TestHostileMemory(t *testing.T) {
 	}
 }
 
+// TestManyEntries has a million of them in one layer, which is allowed. It takes
+// less than a KiB of memory for each.
+func TestManyEntries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes many seconds")
+	}
+	cache, dir := t.TempDir(), t.TempDir()
+	addImage(t, cache, "docker.io/library/many:1", zipped(many(1_000_000)))
+	writeFile(t, filepath.Join(dir, "x.yml"), `init: ["many:1"]`)
+	code, peak := peakOf(t, "--cache", cache, "-q", "build", "--arch", "amd64", "--dir", dir, "--name", "out", filepath.Join(dir, "x.yml"))
+	if t.Logf("it took %d MiB", peak); code != 0 || peak > 1000 {
+		t.Errorf("status %d, %d MiB of memory", code, peak)
+	}
+	info, err := os.Stat(filepath.Join(dir, "out-initrd.img"))
+	if err != nil || info.Size() == 0 {
+		t.Errorf("the initrd is %v, %v", info, err)
+	}
+}
+
 // peakOf runs the tool and returns its status and the most memory it had, in
 // MiB.
 func peakOf(t *testing.T, args ...string) (int, int64) {

@@ -219,22 +219,3 @@ func checkNothingLeft(t *testing.T, dir, cache string) {
 		}
 	}
 }
-
-// TestManyEntries has a million of them in one layer, which is allowed.
-func TestManyEntries(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes many seconds")
-	}
-	cache, dir := t.TempDir(), t.TempDir()
-	addImage(t, cache, "docker.io/library/many:1", zipped(many(1_000_000)))
-	writeFile(t, filepath.Join(dir, "x.yml"), `init: ["many:1"]`)
-	var stderr bytes.Buffer
-	code := run(t.Context(), []string{"--cache", cache, "-q", "build", "--dir", dir, "--name", "out", filepath.Join(dir, "x.yml")}, nil, io.Discard, &stderr)
-	if code != 0 {
-		t.Fatalf("status %d: %s", code, &stderr)
-	}
-	info, err := os.Stat(filepath.Join(dir, "out-initrd.img"))
-	if err != nil || info.Size() == 0 {
-		t.Errorf("the initrd is %v, %v", info, err)
-	}
-}
