@@ -163,9 +163,11 @@ func TestKernelErrors(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "riscv64") {
 		t.Errorf("error %v", err)
 	}
-	r.Layers[0].Kernel.Tars["small.tar"] = []string{"absent"}
-	_, err = Build(context.Background(), newStore(t), r, ocispec.Platform{OS: "linux", Architecture: "amd64"})
-	if err == nil || !strings.Contains(err.Error(), `no module absent`) {
-		t.Errorf("error %v", err)
+	for entry, want := range map[string]string{"absent": "no module absent", "vendor/absent.dtb": "no device tree vendor/absent.dtb"} {
+		r.Layers[0].Kernel.Tars["small.tar"] = []string{entry}
+		_, err = Build(context.Background(), newStore(t), r, ocispec.Platform{OS: "linux", Architecture: "amd64"})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
 	}
 }

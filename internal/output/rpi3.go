@@ -39,13 +39,15 @@ func init() {
 // for the Raspberry Pi 3.
 func writeRPi3(ctx context.Context, b *build, out *fileSet) error {
 	card := map[string]blob{}
-	for _, part := range []func(context.Context) ([]named, error){b.rpiTrees, b.rpiImages, b.rpiLoaders} {
+	for _, part := range []func(context.Context) ([]named, error){b.rpiLoaders, b.rpiTrees, b.rpiImages} {
 		files, err := part(ctx)
 		if err != nil {
 			return err
 		}
 		for _, f := range files {
-			card[f.path] = f.blob
+			if _, own := card[f.path]; !own {
+				card[f.path] = f.blob
+			}
 		}
 	}
 	return out.write(".tar", func(f *os.File) error {
@@ -80,7 +82,7 @@ func (t *tarWriter) onCard(f named, made map[string]bool) error {
 }
 
 // rpiLoaders returns the firmware and what it starts. What is beside the
-// firmware in its package comes last, so it replaces anything else.
+// firmware in its package comes first, so it replaces anything else.
 func (b *build) rpiLoaders(context.Context) ([]named, error) {
 	uboot, err := b.loader(bootloader.UBoot)
 	if err != nil {
@@ -94,11 +96,11 @@ func (b *build) rpiLoaders(context.Context) ([]named, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := []named{{"config.txt", textBlob(rpiConfig)}, {"u-boot.bin", uboot}, {string(bootloader.RaspiLicence), licence}}
+	var files []named
 	for name, data := range firmware {
 		files = append(files, named{name, bytesBlob(data)})
 	}
-	return files, nil
+	return append(files, named{"config.txt", textBlob(rpiConfig)}, named{"u-boot.bin", uboot}, named{string(bootloader.RaspiLicence), licence}), nil
 }
 
 // rpiTrees returns the device trees: for U-Boot where it looks for them, and
