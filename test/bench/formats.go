@@ -25,6 +25,7 @@ func benchFormats(ctx context.Context, table *tabwriter.Writer) error {
 	if _, err := run(ctx, nil, formatArgs("raw-efi", system)...); err != nil {
 		return err
 	}
+	defer os.RemoveAll(filepath.Join(dir, "cache"))
 	row(table, "format", "cold, after a one-line change, peak memory", "")
 	for _, name := range output.Names() {
 		if _, err := output.Select([]string{name}, runtime.GOARCH); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -41,7 +42,11 @@ func benchMkosi(ctx context.Context, table *tabwriter.Writer) error {
 		row(table, "mkosi", err.Error(), "")
 		return nil
 	}
-	work := filepath.Join(dir, "mkosi")
+	// Programs that mkosi starts elsewhere take no relative path.
+	work, err := filepath.Abs(filepath.Join(dir, "mkosi"))
+	if err != nil {
+		return err
+	}
 	defer os.RemoveAll(work)
 	for _, image := range mkosiImages {
 		if err := os.RemoveAll(work); err != nil {
@@ -103,7 +108,7 @@ func prepareMkosi(work string, n int) error {
 	return os.WriteFile(filepath.Join(work, "extra/etc/edit"), fmt.Appendln(nil, n), 0o644)
 }
 
-// runMkosi measures it; the error is the last one that mkosi printed.
+// runMkosi measures it; the error is the first one that was printed.
 func runMkosi(ctx context.Context, log string, args []string) (cost, error) {
 	f, err := os.Create(log)
 	if err != nil {
@@ -119,9 +124,12 @@ func runMkosi(ctx context.Context, log string, args []string) (cost, error) {
 		return c, err
 	}
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if text := lines.Text(); strings.Contains(text, "rror") || strings.Contains(text, "ailed") {
-			err = fmt.Errorf("fails: %s", strings.TrimSpace(text))
+		if fault.MatchString(lines.Text()) {
+			return c, fmt.Errorf("fails: %.150s", strings.TrimSpace(lines.Text()))
 		}
 	}
 	return c, err
 }
+
+// fault is how mkosi and what it runs begin to say why they end.
+var fault = regexp.MustCompile(`(?i)^\W*(e|error|mount|subprocess\.\w+): `)
