@@ -73,8 +73,7 @@ func startAgent(t *testing.T) string {
 	if !eventually(func() bool { _, err := os.Stat(socket); return err == nil }) {
 		t.Fatal("the agent does not start")
 	}
-	cmd = exec.Command("ssh-add", key)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := exec.Command("ssh-add", key).CombinedOutput(); err != nil {
 		t.Fatalf("ssh-add: %v\n%s", err, out)
 	}
 	return key

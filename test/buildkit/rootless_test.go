@@ -81,7 +81,7 @@ func (p person) run(t *testing.T, env []string, args ...string) (string, error) 
 }
 
 // A user without rights builds with a child, which runs in a user namespace
-// with the ids that the user may have.
+// with the ids that the user may have. It does not show in the image.
 func TestRootless(t *testing.T) {
 	tools := needTools(t)
 	programWanted = true
@@ -97,7 +97,12 @@ func TestRootless(t *testing.T) {
 	if p := start(t, cache, "pkg", "build", "--platforms", host, filepath.Join(repository, "base")); p.end(t) != 0 {
 		t.Fatal(p.log.String())
 	}
-	app := loadPackage(t, repository, "app")
+	base, app := loadPackage(t, repository, "base"), loadPackage(t, repository, "app")
+	t.Setenv("BUILDKIT_HOST", "buildkitd://")
+	byRoot := newCache(t, base)
+	if _, err := build(t.Context(), byRoot, app); err != nil {
+		t.Fatal(err)
+	}
 	env := []string{"BUILDKIT_HOST=buildkitd://", "LINUXKIT_CACHE=" + cache, "LINUXKIT_MIRROR=http://127.0.0.1:1"}
 	out, err := user.run(t, env, "linuxkit", "-v", "1", "pkg", "build", "--sbom-scanner", "builtin", "--platforms", host, filepath.Join(repository, "app"))
 	if err != nil || !strings.Contains(out, "rootlesskit") {
@@ -111,5 +116,8 @@ func TestRootless(t *testing.T) {
 	checkApp(t, s, app)
 	if left := running(t, user.home); len(left) > 0 {
 		t.Errorf("still running: %q", left)
+	}
+	if a, b := imageOf(t, s, app, host), imageOf(t, byRoot, app, host); a.Descriptor.Digest != b.Descriptor.Digest {
+		t.Errorf("the image is %s, that of root %s", a.Descriptor.Digest, b.Descriptor.Digest)
 	}
 }
