@@ -28,6 +28,7 @@ var checks = map[string]check{
 	"write":     {2, "PATH TEXT", func(a []string) error { return os.WriteFile(a[0], []byte(a[1]), 0o644) }},
 	"mkdir":     {1, "PATH", func(a []string) error { return os.MkdirAll(a[0], 0o755) }},
 	"denied":    {1, "PATH", denied},
+	"mode":      {2, "PATH OCTAL", mode},
 	"mount":     {3, "PATH TYPE OPTION,...", mounted},
 	"link":      {1, "INTERFACE", func(a []string) error { _, err := net.InterfaceByName(a[0]); return err }},
 	"nolink":    {1, "INTERFACE", nolink},
@@ -87,6 +88,17 @@ func denied(a []string) error {
 	err := os.WriteFile(a[0], []byte("x"), 0o644)
 	if !errors.Is(err, syscall.EROFS) {
 		return fmt.Errorf("writing gives %v, not %v", err, syscall.EROFS)
+	}
+	return nil
+}
+
+func mode(a []string) error {
+	var s unix.Stat_t
+	if err := unix.Stat(a[0], &s); err != nil {
+		return err
+	}
+	if got := strconv.FormatUint(uint64(s.Mode&0o7777), 8); got != a[1] {
+		return fmt.Errorf("mode is %s", got)
 	}
 	return nil
 }

@@ -34,7 +34,8 @@ func Needed() (bool, error) {
 // a moment only.
 const at = "/mnt"
 
-// Switch moves this process to a second mount of the root, put on top of it.
+// Switch moves this process to a second mount of the root, put on top of it,
+// in which not everybody may write.
 func Switch() error {
 	if err := os.Mkdir(at, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("make a mount point for the root: %w", err)
@@ -43,6 +44,7 @@ func Switch() error {
 		what string
 		do   func() error
 	}{
+		{"set the mode of the root", func() error { return os.Chmod("/", 0o755) }},
 		{"bind the root on " + at, func() error { return unix.Mount("/", at, "", unix.MS_BIND, "") }},
 		{"enter " + at, func() error { return unix.Chdir(at) }},
 		{"move " + at + " over the root", func() error { return unix.Mount(".", "/", "", unix.MS_MOVE, "") }},
