@@ -17,7 +17,7 @@ func (im *Image) WriteFile(ctx context.Context, f *os.File) error {
 	if err := im.Check(); err != nil {
 		return err
 	}
-	if err := f.Truncate(0); err != nil {
+	if err := empty(f); err != nil {
 		return fmt.Errorf("write image: %w", err)
 	}
 	if err := f.Truncate(im.Size); err != nil {
@@ -29,6 +29,17 @@ func (im *Image) WriteFile(ctx context.Context, f *os.File) error {
 		}
 	}
 	return nil
+}
+
+// empty drops what is in the file. One that is empty is left alone: ext4 takes
+// a truncation as a sign that a file is replaced, and starts to write it to
+// disk when it is closed.
+func empty(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	return f.Truncate(0)
 }
 
 // writeFile writes the extent to its place.
