@@ -20,6 +20,8 @@ sources.`,
 			if len(dirs) == 0 {
 				dirs = []string{"."}
 			}
+			// No hash is wanted: the package need not be in git yet.
+			flags.cfg.Hash = "unlocked"
 			pkgs, err := flags.load(cmd.Context(), cmd.Flags(), dirs)
 			if err != nil {
 				return err
