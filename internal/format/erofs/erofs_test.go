@@ -1,16 +1,19 @@
 package erofs
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 	"github.com/linuxkit/linuxkit/internal/format/fsimage/fsimagetest"
+	"github.com/linuxkit/linuxkit/internal/judges"
 )
 
 func TestSuite(t *testing.T) {
@@ -48,26 +51,32 @@ func encoder(w fsimage.Target, o Options) fsimagetest.Format {
 }
 
 // judge compares the tree with what fsck.erofs extracts.
-func judge(t *testing.T, variant, image string, want map[string]fsimagetest.Record) {
+func judge(t *testing.T, _, image string, want map[string]fsimagetest.Record) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can extract devices and owners")
 	}
-	if _, err := exec.LookPath("fsck.erofs"); err != nil {
-		t.Skip("needs fsck.erofs of erofs-utils")
-	}
-	if variant != "lz4" && variant != "lz4 4k" && variant != "lz4 256k" {
-		t.Skip("fsck.erofs before 1.8 knows neither zstd nor files with holes")
-	}
 	dir := filepath.Join(t.TempDir(), "tree")
-	if out, err := exec.Command("fsck.erofs", "--extract="+dir, image).CombinedOutput(); err != nil {
+	if out, err := judges.Command(t, "fsck.erofs", "--extract="+dir, image).CombinedOutput(); err != nil {
 		t.Fatalf("fsck.erofs: %v\n%s", err, out)
 	}
 	got, err := fsimagetest.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	fillHoles(want, got)
 	if diff := cmp.Diff(extractable(want), extractable(got)); diff != "" {
 		t.Errorf("the tree differs (-want +got):\n%.4000s", diff)
+	}
+}
+
+// fillHoles gives files that are one hole their size, which fsck.erofs 1.8 does
+// not do when it extracts them. The kernel reads them right, see fsimagetest.
+func fillHoles(want, got map[string]fsimagetest.Record) {
+	for name, w := range want {
+		if g, ok := got[name]; ok && g.Size == 0 && w.Size > 0 && w.Sum == fmt.Sprintf("%x", sha256.Sum256(make([]byte, w.Size))) {
+			g.Size, g.Sum = w.Size, w.Sum
+			got[name] = g
+		}
 	}
 }
 
