@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/linuxkit/linuxkit/internal/pkgtest"
 )
 
 // loadTree reads the modules of a directory lib/modules/<version>.
@@ -106,22 +108,35 @@ func depSets(data []byte) map[string][]string {
 	return sets
 }
 
-// TestHostKernels compares with depmod for every kernel of the host, or of the
-// directory that holds lib/modules and that KMOD_TREE names.
-func TestHostKernels(t *testing.T) {
-	tree := os.Getenv("KMOD_TREE")
-	dirs, _ := filepath.Glob(filepath.Join("/", tree, "lib/modules/*/kernel"))
-	if len(dirs) == 0 {
-		t.Skip("the host has no kernel modules")
-	}
-	for _, dir := range dirs {
-		dir = filepath.Dir(dir)
-		base := t.TempDir()
-		copied := filepath.Join(base, "lib/modules", filepath.Base(dir))
-		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
-			t.Skipf("the modules of the host cannot be copied: %v", err)
+// TestKernels compares with depmod for every kernel of the host, or of the
+// directory that holds lib/modules and that KMOD_TREE names, and for Debian's.
+func TestKernels(t *testing.T) {
+	trees := []string{filepath.Join("/", os.Getenv("KMOD_TREE")), debianKernel(t)}
+	for _, tree := range trees {
+		dirs, _ := filepath.Glob(filepath.Join(tree, "lib/modules/*/kernel"))
+		for _, dir := range dirs {
+			dir = filepath.Dir(dir)
+			base := t.TempDir()
+			copied := filepath.Join(base, "lib/modules", filepath.Base(dir))
+			if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			depmod(t, base, filepath.Base(dir))
+			compareDepmod(t, loadTree(t, copied), copied)
 		}
-		depmod(t, base, filepath.Base(dir))
-		compareDepmod(t, loadTree(t, copied), copied)
 	}
+}
+
+// debianKernel returns a directory with the modules of Debian's kernel.
+func debianKernel(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	archive := filepath.Join(pkgtest.Root(t, "kernel/debian"), "kernel.tar")
+	if out, err := exec.Command("tar", "-x", "-C", dir, "-f", archive).CombinedOutput(); err != nil {
+		t.Fatalf("unpack %s: %v\n%s", archive, err, out)
+	}
+	if found, _ := filepath.Glob(filepath.Join(dir, "lib/modules/*/kernel")); len(found) != 1 {
+		t.Fatalf("kernels in %s: %q", archive, found)
+	}
+	return dir
 }

@@ -18,7 +18,6 @@ import (
 // excused are reasons to skip a test that depend on the release or the kernel
 // of the host, so that CI cannot mend them.
 var excused = []string{
-	"the host has no kernel modules",
 	"processes cannot be traced here",
 	"programs of other architectures cannot be registered here",
 	"no network namespaces can be made here",

@@ -13,7 +13,7 @@ import (
 
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 	"github.com/linuxkit/linuxkit/internal/format/fsimage/fsimagetest"
-	"github.com/linuxkit/linuxkit/internal/judges"
+	"github.com/linuxkit/linuxkit/internal/pkgtest"
 )
 
 func TestSuite(t *testing.T) {
@@ -56,7 +56,7 @@ func judge(t *testing.T, _, image string, want map[string]fsimagetest.Record) {
 		t.Skip("only root can extract devices and owners")
 	}
 	dir := filepath.Join(t.TempDir(), "tree")
-	if out, err := judges.Command(t, "fsck.erofs", "--extract="+dir, image).CombinedOutput(); err != nil {
+	if out, err := pkgtest.Command(t, "fsck.erofs", "--extract="+dir, image).CombinedOutput(); err != nil {
 		t.Fatalf("fsck.erofs: %v\n%s", err, out)
 	}
 	got, err := fsimagetest.Read(dir)

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/linuxkit/linuxkit/internal/format/disk"
-	"github.com/linuxkit/linuxkit/internal/judges"
+	"github.com/linuxkit/linuxkit/internal/pkgtest"
 )
 
 const (
@@ -170,7 +170,7 @@ func TestMinimal(t *testing.T) {
 
 // TestStub adds to real stubs.
 func TestStub(t *testing.T) {
-	names, _ := filepath.Glob(judges.Path(t, "usr/lib/systemd/boot/efi/linux*.efi.stub"))
+	names, _ := filepath.Glob(filepath.Join(pkgtest.Root(t, pkgtest.Judges), "usr/lib/systemd/boot/efi/linux*.efi.stub"))
 	if len(names) == 0 {
 		t.Fatal("no systemd-stub is there")
 	}

@@ -1,7 +1,7 @@
-// Package judges has, for tests, programs and files of Debian's stable release
-// that judge what this module writes, whatever the release of the host. They
-// are the package test/pkg/judges, which this module builds itself.
-package judges
+// Package pkgtest gives tests the files of packages of this module, which it
+// has the command build. So they have programs and kernels of Debian's stable
+// release, whatever the release of the host.
+package pkgtest
 
 import (
 	"archive/tar"
@@ -15,16 +15,14 @@ import (
 	"testing"
 )
 
-// Path returns the path of a file of the judges.
-func Path(t testing.TB, name string) string {
-	t.Helper()
-	return filepath.Join(root(t), filepath.FromSlash(name))
-}
+// Judges is the package with programs that judge what this module writes.
+const Judges = "test/pkg/judges"
 
-// Command returns what runs a program of the judges, with their libraries.
+// Command returns what runs a program of the package Judges, with the libraries
+// that are there.
 func Command(t testing.TB, program string, args ...string) *exec.Cmd {
 	t.Helper()
-	dir := root(t)
+	dir := Root(t, Judges)
 	loader := only(t, filepath.Join(dir, "usr/lib*/ld-linux-*.so.*"))
 	libraries := only(t, filepath.Join(dir, "usr/lib/*-linux-gnu"))
 	own := []string{"--library-path", libraries, filepath.Join(dir, "usr/bin", program)}
@@ -40,21 +38,22 @@ func only(t testing.TB, pattern string) string {
 	return found[0]
 }
 
-// root returns the directory with the files of the package. It is made once for
-// each state of the package and stays.
-func root(t testing.TB) string {
+// Root returns the directory with the files of a package, which is given by its
+// directory below that of the module. It is made once for each state of the
+// package and stays, so tests must not change it.
+func Root(t testing.TB, pkg string) string {
 	t.Helper()
 	if os.Getenv("LINUXKIT_TEST_DEBIAN") == "" {
 		t.Skip("set LINUXKIT_TEST_DEBIAN=1 to download Debian packages from the mirror")
 	}
 	top := strings.TrimSpace(output(t, "", "go", "list", "-m", "-f", "{{.Dir}}"))
-	tag := strings.TrimSpace(linuxkit(t, top, "pkg", "show-tag", "test/pkg/judges"))
+	tag := strings.TrimSpace(linuxkit(t, top, "pkg", "show-tag", pkg))
 	_, hash, _ := strings.Cut(tag, ":")
-	dir := filepath.Join(top, "build", "judges", hash)
+	dir := filepath.Join(top, "build", "pkgtest", hash)
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
-	linuxkit(t, top, "pkg", "build", "test/pkg/judges")
+	linuxkit(t, top, "pkg", "build", pkg)
 	temp, err := os.MkdirTemp(mkdir(t, filepath.Dir(dir)), "new-")
 	if err != nil {
 		t.Fatal(err)
