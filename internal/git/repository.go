@@ -60,7 +60,7 @@ func (r *Repository) Object(ctx context.Context, commit, file string) (string, e
 	if id, ok := entries[name]; ok {
 		return id, nil
 	}
-	return "", fmt.Errorf("package %s %w", file, ErrNotTracked)
+	return "", fmt.Errorf("package %s %w; commit it first", file, ErrNotTracked)
 }
 
 // list maps the names in a directory of a commit, or all names if the work
