@@ -1,8 +1,9 @@
 package output
 
 import (
-	"bytes"
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -67,12 +68,8 @@ func (e *encoder) entry(entry *rootfs.Entry) error {
 	return nil
 }
 
-func (e *encoder) close() error {
-	if err := e.cpio.Close(); err != nil {
-		return err
-	}
-	return e.compressor.Close()
-}
+// close has to be called whatever happens: it ends what compresses.
+func (e *encoder) close() error { return errors.Join(e.cpio.Close(), e.compressor.Close()) }
 
 // besideTree tells whether a file only boots the system, and so is not in the
 // initrd. One that has other names as well is, since those may be elsewhere.
@@ -92,20 +89,17 @@ func insideTree(s *rootfs.Segment) *rootfs.Segment {
 	})
 }
 
-// encodeArchive writes the archive of a segment and returns the list of its
-// paths: for each a byte for its kind, the name and a zero byte.
-func encodeArchive(ctx context.Context, s *rootfs.Segment, c codec, w io.Writer) ([]byte, error) {
+// encodeArchive writes the archive of a segment, and to paths the list of what
+// is in it: for each path a byte for its kind, the name and a zero byte.
+func encodeArchive(ctx context.Context, s *rootfs.Segment, c codec, w, paths io.Writer) (err error) {
 	enc, err := newEncoder(w, c)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	defer closeWith(enc.close, &err)
 	var tree rootfs.Tree
-	var list bytes.Buffer
-	note := func(kind rootfs.Kind, name string) {
-		list.WriteByte(byte(kind))
-		list.WriteString(name)
-		list.WriteByte(0)
-	}
+	list := bufio.NewWriter(paths)
+	note := func(kind rootfs.Kind, name string) { fmt.Fprintf(list, "%c%s\x00", kind, name) }
 	err = tree.Walk(ctx, insideTree(s), func(e *rootfs.Entry, _ bool) error {
 		missing, err := tree.AddParents(e.Header.Name)
 		if err != nil {
@@ -118,21 +112,22 @@ func encodeArchive(ctx context.Context, s *rootfs.Segment, c codec, w io.Writer)
 		return enc.entry(e)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return list.Bytes(), enc.close()
+	return list.Flush() // and with it the error of any note
 }
 
 // encodeEntries writes a small archive.
-func encodeEntries(entries []*rootfs.Entry, c codec, w io.Writer) error {
+func encodeEntries(entries []*rootfs.Entry, c codec, w io.Writer) (err error) {
 	enc, err := newEncoder(w, c)
 	if err != nil {
 		return err
 	}
+	defer closeWith(enc.close, &err)
 	for _, e := range entries {
 		if err := enc.entry(e); err != nil {
 			return err
 		}
 	}
-	return enc.close()
+	return nil
 }

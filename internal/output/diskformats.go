@@ -83,11 +83,12 @@ func writeGCP(ctx context.Context, b *build, out *fileSet) error {
 	if err != nil {
 		return err
 	}
-	return out.write(".img.tar.gz", func(f *os.File) error {
+	return out.write(".img.tar.gz", func(f *os.File) (err error) {
 		z, err := newGzipWriter(f)
 		if err != nil {
 			return err
 		}
+		defer closeWith(z.Close, &err)
 		w := tar.NewWriter(z)
 		h := &tar.Header{Typeflag: tar.TypeReg, Name: "disk.raw", Mode: 0o644, Size: im.Size, ModTime: rootfs.GeneratedTime, Format: tar.FormatGNU}
 		if err := w.WriteHeader(h); err != nil {
@@ -96,10 +97,7 @@ func writeGCP(ctx context.Context, b *build, out *fileSet) error {
 		if err := im.WriteStream(ctx, w); err != nil {
 			return err
 		}
-		if err := w.Close(); err != nil {
-			return err
-		}
-		return z.Close()
+		return w.Close()
 	})
 }
 

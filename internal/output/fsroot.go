@@ -115,9 +115,8 @@ func (b *build) writeRootInitrd(ctx context.Context, kind string, drivers []stri
 	return out.image(ctx, rootInitrdSuffix(kind), initrd)
 }
 
-// encodeRoot writes the tree without what boots it, and closes w.
-func (b *build) encodeRoot(ctx context.Context, p packing, w *fsimage.Writer) (err error) {
-	defer closeWith(func() error { return w.Close(ctx) }, &err)
+// encodeRoot writes the tree without what boots it, and completes the image.
+func (b *build) encodeRoot(ctx context.Context, p packing, w *fsimage.Writer) error {
 	tree, err := b.packTree(ctx, p, underBoot)
 	if err != nil {
 		return err
@@ -125,11 +124,15 @@ func (b *build) encodeRoot(ctx context.Context, p packing, w *fsimage.Writer) (e
 	if err := w.Add(ctx, bootDir(), nil); err != nil {
 		return err
 	}
-	return tree.Walk(ctx, func(e *rootfs.Entry, c *fsimage.Packed) error {
+	err = tree.Walk(ctx, func(e *rootfs.Entry, c *fsimage.Packed) error {
 		fe, err := fsEntry(e)
 		if err != nil {
 			return err
 		}
 		return w.Add(ctx, fe, c)
 	})
+	if err != nil {
+		return err
+	}
+	return w.Close(ctx)
 }

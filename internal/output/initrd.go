@@ -138,39 +138,13 @@ func closePaths(all []*archive) {
 
 func (b *build) encodeSegment(ctx context.Context, s *rootfs.Segment, c codec) (*archive, error) {
 	key := fmt.Sprintf("cpio/%d/%s/%s", archiveVersion, c, s.Key)
-	a := &archive{segment: s}
-	var err error
-	a.data, err = b.derive(ctx, key, func(w io.Writer) error {
-		list, err := encodeArchive(ctx, s, c, w)
-		if err != nil {
-			return err
-		}
-		a.paths, err = b.derive(ctx, key+"/paths", func(w io.Writer) error {
-			_, err := w.Write(list)
-			return err
-		})
-		return err
+	files, err := b.deriveAll(ctx, []string{key, key + "/paths"}, func(w []io.Writer) error {
+		return encodeArchive(ctx, s, c, w[0], w[1])
 	})
-	if err == nil && a.paths == nil {
-		a.paths, err = b.derive(ctx, key+"/paths", func(w io.Writer) error { return b.listPaths(ctx, s, w) })
-	}
-	if err != nil && a.data != nil {
-		a.data.Close()
-	}
 	if err != nil {
 		return nil, err
 	}
-	return a, nil
-}
-
-// listPaths makes the list of paths anew, for an archive whose own was lost.
-func (b *build) listPaths(ctx context.Context, s *rootfs.Segment, w io.Writer) error {
-	list, err := encodeArchive(ctx, s, gzipCodec, io.Discard)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(list)
-	return err
+	return &archive{segment: s, data: files[0], paths: files[1]}, nil
 }
 
 // appendTo adds the archive to the initrd, preceded by a small one where the
@@ -238,11 +212,12 @@ func placeholder(name string) *rootfs.Entry {
 
 // appendRest adds all segments without key as one archive.
 func (b *build) appendRest(ctx context.Context, out *pieces, tree *rootfs.Tree, rest []*rootfs.Segment, c codec) error {
-	f, err := b.temp(func(f *os.File) error {
+	f, err := b.temp(func(f *os.File) (err error) {
 		enc, err := newEncoder(f, c)
 		if err != nil {
 			return err
 		}
+		defer closeWith(enc.close, &err)
 		if err := b.bootDirectory(tree, enc); err != nil {
 			return err
 		}
@@ -255,7 +230,7 @@ func (b *build) appendRest(ctx context.Context, out *pieces, tree *rootfs.Tree, 
 				return err
 			}
 		}
-		return enc.close()
+		return nil
 	})
 	if err != nil {
 		return err

@@ -2,11 +2,15 @@ package output
 
 import (
 	"archive/tar"
+	"context"
+	"errors"
+	"io"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/linuxkit/linuxkit/internal/rootfs"
 	"github.com/linuxkit/linuxkit/internal/treetest"
@@ -35,6 +39,27 @@ func TestInitrdBoot(t *testing.T) {
 		if got := strings.Join(slices.Sorted(maps.Keys(tree)), " "); got != want {
 			t.Errorf("%s\nhas %s, want %s", yaml, got, want)
 		}
+	}
+}
+
+// TestArchiveFails wants nothing to run on when an archive cannot be made: what
+// is left of a bubble that has ended makes the test panic.
+func TestArchiveFails(t *testing.T) {
+	broken := errors.New("broken")
+	for _, c := range []codec{gzipCodec, zstdCodec} {
+		synctest.Test(t, func(t *testing.T) {
+			s := (&rootfs.Segment{Source: "x"}).From(func(_ context.Context, _ *rootfs.Tree, emit rootfs.Emit) error {
+				return errors.Join(emit(plainDir("a")), broken)
+			})
+			if err := encodeArchive(t.Context(), s, c, io.Discard, io.Discard); !errors.Is(err, broken) {
+				t.Errorf("%s: %v", c, err)
+			}
+			bad := plainDir("b")
+			bad.Header.Typeflag = tar.TypeCont
+			if err := encodeEntries([]*rootfs.Entry{plainDir("a"), bad}, c, io.Discard); err == nil {
+				t.Errorf("%s: no error", c)
+			}
+		})
 	}
 }
 

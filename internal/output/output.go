@@ -193,7 +193,7 @@ func Write(ctx context.Context, sys *rootfs.System, formats []Format, opts Optio
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// From here on all get their names or none.
+	// From here on the work is not cancelled any more: all get their names.
 	ctx = context.WithoutCancel(ctx)
 	var names []string
 	for _, s := range sets {

@@ -18,8 +18,10 @@ import (
 	"github.com/linuxkit/linuxkit/internal/rootfs"
 )
 
-// packedFormats are those that put content together from packs.
-var packedFormats = map[string]string{"kernel+squashfs": "-squashfs.img", "kernel+erofs": "-erofs.img", "kernel+iso": ".iso"}
+// packedFormats are those that put content together from packs or archives.
+var packedFormats = map[string]string{
+	"kernel+initrd": "-initrd.img", "kernel+squashfs": "-squashfs.img", "kernel+erofs": "-erofs.img", "kernel+iso": ".iso",
+}
 
 // TestPacked changes a file of a system whose images are packed already: they
 // must not be read, and the result has to be that of a build from nothing.
