@@ -18,7 +18,6 @@ var sameConfig = cmp.Options{
 	cmpopts.EquateEmpty(),
 }
 
-// checkRoundTrip checks that what is written reads back as the same.
 // filled returns c with empty lists for absent ones, which are null in JSON, and
 // no configuration may have that.
 func filled(c *Config) *Config {
@@ -32,6 +31,7 @@ func filled(c *Config) *Config {
 	return &full
 }
 
+// checkRoundTrip checks that what is written reads back as the same.
 func checkRoundTrip(t *testing.T, c *Config) {
 	t.Helper()
 	for name, write := range map[string]func() ([]byte, error){

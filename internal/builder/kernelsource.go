@@ -70,8 +70,8 @@ func (k *kernelSource) take(h *tar.Header, r io.Reader) error {
 	isBoot := path.Dir(name) == "boot"
 	isImage := isBoot && (strings.HasPrefix(base, "vmlinuz-") || strings.HasPrefix(base, "vmlinux-"))
 	isConfig := isBoot && strings.HasPrefix(base, "config-")
-	deviceTree := deviceTreeName(name)
-	if !isModule && !isImage && !isConfig && deviceTree == "" {
+	treeName := deviceTreeName(name)
+	if !isModule && !isImage && !isConfig && treeName == "" {
 		return nil
 	}
 	n := &node{typeflag: tar.TypeReg, mode: 0o644}
@@ -84,8 +84,8 @@ func (k *kernelSource) take(h *tar.Header, r io.Reader) error {
 		k.image = n
 	case isConfig:
 		k.config = n
-	case deviceTree != "":
-		k.add(deviceTree, n)
+	case treeName != "":
+		k.add(treeName, n)
 	default:
 		k.version, _, _ = strings.Cut(strings.TrimPrefix(name, modulesDir), "/")
 		k.add(name, n)

@@ -6,6 +6,7 @@ package pkgtest
 import (
 	"archive/tar"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -92,8 +93,8 @@ func output(t testing.TB, dir, name string, args ...string) string {
 	return string(out)
 }
 
-// unpack writes directories, files and links, which are all that Debian
-// packages have here.
+// unpack writes directories, files and symbolic links. Packages for tests have
+// nothing else.
 func unpack(t testing.TB, archive, dir string) {
 	t.Helper()
 	if err := extract(tar.NewReader(strings.NewReader(archive)), dir); err != nil {
@@ -129,5 +130,5 @@ func place(h *tar.Header, r io.Reader, path string) error {
 		}
 		return os.WriteFile(path, data, h.FileInfo().Mode().Perm())
 	}
-	return nil
+	return fmt.Errorf("%s is neither a directory nor a file nor a symbolic link", h.Name)
 }

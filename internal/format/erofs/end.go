@@ -20,6 +20,7 @@ const (
 const (
 	superOffset = 1024
 	superSize   = 128
+	labelSize   = 16 // of the name of the volume, which stays empty
 	superMagic  = 0xe0f5e1e2
 	rootOffset  = superOffset + superSize + 32
 )
@@ -164,16 +165,13 @@ func (z *writer) super() []byte {
 	b := le{}.u32(superMagic).u32(0).u32(featuresCompatible).u8(12).u8(0).u16(rootOffset / slotSize)
 	b = b.u64(uint64(z.inodes)).u64(uint64(z.opts.Time.Unix())).u32(uint32(z.opts.Time.Nanosecond()))
 	b = b.u32(uint32(z.pos / blockSize)).u32(0).u32(0)
-	b = append(append(b, z.uuid()...), append([]byte(z.opts.Label), make([]byte, 16-len(z.opts.Label))...)...)
+	b = append(append(b, z.uuid()...), make([]byte, labelSize)...)
 	b = b.u32(z.features).u16(algorithms)
 	return append(append(b, make([]byte, superSize-len(b))...), config...)
 }
 
-// uuid is that of the options or one of version 8 from all content.
+// uuid is one of version 8 (RFC 9562), made from all that is in the image.
 func (z *writer) uuid() []byte {
-	if z.opts.UUID != [16]byte{} {
-		return z.opts.UUID[:]
-	}
 	id := z.identity.Sum(nil)[:16]
 	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80
 	return id

@@ -93,7 +93,7 @@ func extractable(tree map[string]fsimagetest.Record) map[string]fsimagetest.Reco
 func TestOptions(t *testing.T) {
 	for _, o := range []Options{
 		{Compression: "lzma"}, {ClusterSize: 5000}, {ClusterSize: 512 << 10}, {ClusterSize: 2048},
-		{Level: 13}, {Level: -1}, {Compression: Zstd, Level: 23}, {Label: "longer than sixteen"},
+		{Level: 13}, {Level: -1}, {Compression: Zstd, Level: 23},
 	} {
 		w := NewWriter(nil, o)
 		if err := w.Close(t.Context()); err == nil {

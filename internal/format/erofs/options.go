@@ -44,10 +44,6 @@ type Options struct {
 	// Time is that of the image, and of entries that have none. The zero
 	// value is 1970.
 	Time time.Time
-	// UUID is that of the image; if it is zero, the content gives one.
-	UUID [16]byte
-	// Label is the name of the volume, at most 16 bytes.
-	Label string
 	// Workers is the number of cores to compress on; 0 is all.
 	Workers int
 }
@@ -66,9 +62,6 @@ func (o *Options) complete() error {
 	}
 	if bits.OnesCount(uint(o.ClusterSize)) != 1 || o.ClusterSize < blockSize || o.ClusterSize > 256<<10 {
 		return fmt.Errorf("erofs: cluster size %d is no power of two from 4 KiB to 256 KiB", o.ClusterSize)
-	}
-	if len(o.Label) > 16 {
-		return fmt.Errorf("erofs: label %q is longer than 16 bytes", o.Label)
 	}
 	if o.Time.IsZero() {
 		o.Time = time.Unix(0, 0)

@@ -39,22 +39,20 @@ func New(opts Options) *Builder {
 }
 
 // Add puts an entry into the image, in any order: parents may come later or
-// not at all, and the last entry of a name counts. Content is given later, in
-// the order of the calls of Add.
+// not at all, and the last entry of a name counts. [Image.Disk] asks for the
+// content.
 //
 // Errors wrap [ErrUnsupported] or [ErrOrder]; after an error the image cannot
 // be completed.
 func (b *Builder) Add(e Entry) error {
-	_, err := b.add(e, "")
-	return err
+	return b.add(e, "")
 }
 
 // AddPart is Add for a regular file whose content is a part of another one's,
 // such as a file inside of the image of a file system: it begins offset bytes,
 // a multiple of [Sector], into the file that was added as of.
 func (b *Builder) AddPart(e Entry, of string, offset int64) error {
-	_, err := b.add(e, of)
-	if err != nil {
+	if err := b.add(e, of); err != nil {
 		return err
 	}
 	if err := b.setPart(e, of, offset); err != nil {
@@ -77,32 +75,31 @@ func (b *Builder) setPart(e Entry, of string, offset int64) error {
 	return nil
 }
 
-func (b *Builder) add(e Entry, of string) (*inode, error) {
+func (b *Builder) add(e Entry, of string) error {
 	if b.err != nil {
-		return nil, b.err
+		return b.err
 	}
-	i, err := b.put(e, of)
-	if err != nil {
+	if err := b.put(e, of); err != nil {
 		b.err = fmt.Errorf("iso9660: add %q: %w", e.Path, err)
 	}
-	return i, b.err
+	return b.err
 }
 
-func (b *Builder) put(e Entry, of string) (*inode, error) {
+func (b *Builder) put(e Entry, of string) error {
 	i, err := b.tree.Add(e, b.opts.Time, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	delete(b.files, e.Path)
 	if i.Mode&fsimage.TypeMask != fsimage.TypeRegular {
-		return i, nil
+		return nil
 	}
 	b.files[e.Path] = i
 	if e.HardLink == "" && e.Size > 0 && of == "" {
 		i.Data.path = e.Path
 		b.order = append(b.order, i)
 	}
-	return i, nil
+	return nil
 }
 
 // contentAlign is the boundary in sectors on which content begins that is

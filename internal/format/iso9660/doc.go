@@ -7,7 +7,8 @@
 // It owns the layout: all metadata is ahead of all content, content is in the
 // order in which its entries were added, and the same entries give the same
 // bytes. Packed content stays as it is, at places from which file systems can
-// share it with the image. It knows no boot loader; what is booted are files among the entries.
+// share it with the image. It knows no boot loader; what is booted are files
+// among the entries.
 //
 // Two rules of ECMA-119 are not kept, as every system of today allows it:
 // directories may be nested deeper than eight levels, and paths may be longer
