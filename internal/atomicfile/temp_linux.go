@@ -15,9 +15,16 @@ import (
 // unnamed is how a file without a name is called in messages.
 const unnamed = " (unnamed)"
 
+// descriptors is where a file without a name can be linked from. It is not
+// there where /proc is not mounted.
+var descriptors = "/proc/self/fd"
+
 // createUnnamed opens a file in dir that has no name yet; see O_TMPFILE in
 // open(2). Not every file system can do that.
 func createUnnamed(dir string) (*os.File, error) {
+	if _, err := os.Stat(descriptors); err != nil {
+		return nil, err
+	}
 	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return nil, err
@@ -32,7 +39,7 @@ func nameTemp(f *os.File, name string) (string, error) {
 		return f.Name(), nil
 	}
 	dir, base := filepath.Split(name)
-	own := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	own := fmt.Sprintf("%s/%d", descriptors, f.Fd())
 	for {
 		temp := fmt.Sprintf("%s.%s.tmp-%d", dir, base, rand.Uint32())
 		err := unix.Linkat(unix.AT_FDCWD, own, unix.AT_FDCWD, temp, unix.AT_SYMLINK_FOLLOW)

@@ -3,6 +3,7 @@ package vm
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -70,8 +71,8 @@ func checkFormat(s string) (string, error) {
 	return s, nil
 }
 
-// maxSizeMB is 4 EiB, half of where file sizes end.
-const maxSizeMB = 1 << 42
+// maxSizeMB is 4 EiB, half of where file sizes end, or what an int can hold.
+const maxSizeMB = min(1<<42, math.MaxInt)
 
 // ParseSizeMB reads a size in GiB ("1", "1G") or MiB ("100M") and returns MiB.
 // The empty string is 0, which stands for "not given".
