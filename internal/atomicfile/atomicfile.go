@@ -32,8 +32,8 @@ type File struct {
 // Create starts the file of that name with that mode. Where the system can do
 // that it has no name of its own meanwhile, so that nothing is left if the
 // process is killed. A symbolic link stays one: the file that it points to is
-// replaced. What is neither a file nor a directory, such as a pipe, is written
-// to directly.
+// replaced; but one that points to nothing is replaced itself. What is neither
+// a file nor a directory, such as a pipe, is written to directly.
 func Create(name string, mode fs.FileMode) (*File, error) {
 	if real, err := filepath.EvalSymlinks(name); err == nil {
 		name = real

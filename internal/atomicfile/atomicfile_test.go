@@ -129,6 +129,22 @@ func TestCannotCreate(t *testing.T) {
 	checkFiles(t, filepath.Join(dir, "d"), nil)
 }
 
+// TestDanglingLink replaces a symbolic link that points to nothing.
+func TestDanglingLink(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("missing", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteBytes(t.Context(), link, 0o644, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(link); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("%v, %v", info, err)
+	}
+	checkFiles(t, dir, map[string]string{"link": "new"})
+}
+
 // TestLink keeps a symbolic link and replaces what it points to.
 func TestLink(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()

@@ -138,6 +138,8 @@ func TestRPi3Impossible(t *testing.T) {
 	sys, opts = boardSystem(t, "", "bcm2837-rpi-3-b.dtb")
 	sys.Kernel = bootFile("bzImage", []byte("MZ"))
 	fails(t, "rpi3", sys, opts, errNotARM64, "compress kernel")
+	sys.Kernel = bootFile("damaged", []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\xff\xff"))
+	fails(t, "rpi3", sys, opts, nil, "flate: corrupt input")
 	large := bytes.Repeat([]byte{0}, rpiMaxKernel+1)
 	copy(large, armKernel())
 	sys.Kernel = bootFile("large", large)

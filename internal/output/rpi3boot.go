@@ -122,7 +122,11 @@ func gzipImage(kernel blob, w io.Writer) error {
 		return err
 	}
 	r := bufio.NewReader(content)
-	if head, err := r.Peek(64); err != nil || string(head[0x38:0x3c]) != "ARM\x64" {
+	head, err := r.Peek(64)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return err
+	case err != nil, string(head[0x38:0x3c]) != "ARM\x64":
 		return errNotARM64
 	}
 	z, err := newGzipWriter(w)
