@@ -3,6 +3,7 @@ package output
 import (
 	"archive/tar"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
@@ -26,6 +27,11 @@ func fsEntry(e *rootfs.Entry) (fsimage.Entry, error) {
 	kind, ok := fsTypes[h.Typeflag]
 	if !ok {
 		return fsimage.Entry{}, fmt.Errorf("%s is of type %q, which no file system has", h.Name, h.Typeflag)
+	}
+	for _, n := range []int64{int64(h.Uid), int64(h.Gid), h.Devmajor, h.Devminor} {
+		if n < 0 || n > math.MaxUint32 {
+			return fsimage.Entry{}, fmt.Errorf("%s has owner %d:%d and device number %d:%d, of which one has more than 32 bits", h.Name, h.Uid, h.Gid, h.Devmajor, h.Devminor)
+		}
 	}
 	fe := fsimage.Entry{
 		Path: h.Name, Mode: kind | uint32(h.Mode)&0o7777, UID: uint32(h.Uid), GID: uint32(h.Gid), ModTime: h.ModTime,

@@ -98,7 +98,7 @@ func bootSegments(all []*rootfs.Segment) []*rootfs.Segment {
 	return some
 }
 
-func writeRootArchive(ctx context.Context, segments []*rootfs.Segment, needed string, c codec, w io.Writer) error {
+func writeRootArchive(ctx context.Context, segments []*rootfs.Segment, needed string, c codec, w io.Writer) (err error) {
 	tree, err := rootfs.Merge(ctx, segments)
 	if err != nil {
 		return err
@@ -114,12 +114,10 @@ func writeRootArchive(ctx context.Context, segments []*rootfs.Segment, needed st
 	if err != nil {
 		return err
 	}
+	defer closeWith(enc.close, &err)
 	a := &rootWriter{enc: enc, plan: plan}
 	if err := a.begin(); err != nil {
 		return err
 	}
-	if err := tree.Walk(ctx, a.copy); err != nil {
-		return err
-	}
-	return enc.close()
+	return tree.Walk(ctx, a.copy)
 }

@@ -1,6 +1,7 @@
 package erofs
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -47,8 +48,9 @@ func FuzzStored(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := parseStored(s.record(), size); err != nil {
-			t.Errorf("%+v: %v", s, err)
+		again, err := parseStored(s.record(), size)
+		if err != nil || !bytes.Equal(again.record(), s.record()) {
+			t.Errorf("%+v became %+v, %v", s, again, err)
 		}
 	})
 }

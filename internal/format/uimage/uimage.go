@@ -23,8 +23,8 @@ import (
 // HeaderSize is that of the header in bytes.
 const HeaderSize = 64
 
-// MaxSize is the size in bytes of the largest data.
-const MaxSize = math.MaxUint32
+// maxSize is the size in bytes of the largest data.
+const maxSize int64 = math.MaxUint32
 
 // maxName is the length in bytes of the longest name (IH_NMLEN).
 const maxName = 32
@@ -77,8 +77,8 @@ type Header struct {
 // New returns an image of the size bytes of data, which are read once for
 // their checksum. The error wraps [ErrSpec] or is that of reading.
 func New(ctx context.Context, h Header, data io.ReaderAt, size int64) (*disk.Image, error) {
-	if size < 0 || size > MaxSize {
-		return nil, fmt.Errorf("%w: %q has %d bytes, more than %d", ErrSpec, h.Name, size, int64(MaxSize))
+	if size < 0 || size > maxSize {
+		return nil, fmt.Errorf("%w: %q has %d bytes, more than %d", ErrSpec, h.Name, size, maxSize)
 	}
 	sum := crc32.NewIEEE()
 	r := &ctxReader{ctx, io.NewSectionReader(data, 0, size)}
