@@ -3,7 +3,9 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
@@ -16,14 +18,19 @@ import (
 // images that need it. What cannot be fetched is discarded, so that it does not
 // pass for whole. It returns what was repaired and what is still wrong: behind
 // a manifest that was lost more may turn out to be missing, so that it goes on
-// as long as something gets better.
+// as long as something gets better. What is wrong in the registry, too, is
+// fetched once and stays.
 func (c *Client) Repair(ctx context.Context, audit *content.Audit) (repaired []content.Damage, left *content.Audit, err error) {
 	var silent image.Silent
+	fetched := map[digest.Digest]bool{}
 	for {
-		better := 0
+		better := false
 		for _, d := range audit.Damaged {
+			if fetched[d.Digest] {
+				continue
+			}
 			if c.mend(ctx, d, &silent) {
-				better++
+				better, fetched[d.Digest] = true, true
 				repaired = append(repaired, d)
 			} else if err := c.opts.Store.Discard(ctx, d.Digest); err != nil {
 				return nil, nil, err
@@ -32,10 +39,20 @@ func (c *Client) Repair(ctx context.Context, audit *content.Audit) (repaired []c
 				return nil, nil, err
 			}
 		}
-		if audit, err = c.opts.Store.AuditNames(ctx, audit); err != nil || better == 0 {
-			return repaired, audit, err
+		if audit, err = c.opts.Store.AuditNames(ctx, audit); err != nil {
+			return nil, nil, err
+		}
+		if !better {
+			return withoutDamaged(repaired, audit), audit, nil
 		}
 	}
+}
+
+// withoutDamaged leaves out what is still wrong after it was fetched.
+func withoutDamaged(repaired []content.Damage, left *content.Audit) []content.Damage {
+	return slices.DeleteFunc(repaired, func(r content.Damage) bool {
+		return slices.ContainsFunc(left.Damaged, func(d content.Damage) bool { return d.Digest == r.Digest })
+	})
 }
 
 // mend asks for a blob under each of its names.
