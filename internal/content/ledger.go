@@ -16,7 +16,8 @@ import (
 // meanwhile, the count goes nowhere, for lines are gone. Things that are gone
 // or counted twice only make the bound higher. A ledger without count, of
 // another boot, after which lines may be lost, or one that cannot be read
-// bounds nothing.
+// bounds nothing. Where boots cannot be told apart, what is lost with the power
+// is not counted until the next look.
 const ledgerFile = "ledger"
 
 // maxLedger is the size in bytes above which a ledger is made anew.
