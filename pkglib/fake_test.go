@@ -133,6 +133,7 @@ func (l *fakeLayout) write(w io.Writer, roots []ocispec.Descriptor) {
 type fakeRemote struct {
 	has    map[string][]string // architectures by name
 	pull   error
+	pulled []string
 	pushed []string
 }
 
@@ -148,6 +149,7 @@ func (f *fakeRemote) Platforms(_ context.Context, ref string, _ time.Duration) (
 }
 
 func (f *fakeRemote) Pull(_ context.Context, ref string, platforms []ocispec.Platform, _ time.Duration) (ocispec.Descriptor, error) {
+	f.pulled = append(f.pulled, ref)
 	return ocispec.Descriptor{}, f.pull
 }
 
