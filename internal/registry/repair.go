@@ -62,7 +62,7 @@ func (c *Client) mend(ctx context.Context, d content.Damage, silent *image.Silen
 		if err != nil || silent.Known(name.Host) != nil || ctx.Err() != nil {
 			continue
 		}
-		if err = c.Refetch(ctx, ref, d.Descriptor); err == nil {
+		if err = c.fetchAnew(ctx, ref, d.Descriptor); err == nil {
 			return true
 		}
 		silent.Note(ctx, name.Host, err)
@@ -87,10 +87,10 @@ func (c *Client) Holds(ctx context.Context, n content.Named) (bool, error) {
 	return true, nil
 }
 
-// Refetch stores a blob or manifest of the image that ref names anew, whether
+// fetchAnew stores a blob or manifest of the image that ref names anew, whether
 // the store has it or not. The error is [image.ErrUnreachable] if no registry
 // answers.
-func (c *Client) Refetch(ctx context.Context, ref string, desc ocispec.Descriptor) error {
+func (c *Client) fetchAnew(ctx context.Context, ref string, desc ocispec.Descriptor) error {
 	name, err := reference.Parse(ref)
 	if err != nil {
 		return err
