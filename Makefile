@@ -42,10 +42,11 @@ lint: cross
 	@unformatted=$$(gofmt -l $(GOFILES)); test -z "$$unformatted" || { echo "not gofmt-clean:" $$unformatted >&2; exit 1; }
 	@for m in $(MODULES); do (cd $$m && go vet ./... && go run $(STATICCHECK) ./...) || exit 1; done
 
-# What needs no Linux has to work elsewhere too.
+# What needs no Linux has to work elsewhere too, and all of it with 32 bits.
 cross:
 	GOOS=darwin GOARCH=arm64 go build -o /dev/null ./cmd/linuxkit
 	GOOS=windows GOARCH=amd64 go build -o /dev/null ./cmd/linuxkit
+	GOOS=linux GOARCH=arm go build -o /dev/null ./cmd/linuxkit
 
 clean:
 	rm -rf bin build

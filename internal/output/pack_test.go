@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,7 +80,7 @@ func loseHalf(t *testing.T, store *content.Store, odd int) {
 func TestList(t *testing.T) {
 	when := time.Unix(-5, 7)
 	for _, h := range []*tar.Header{
-		{Typeflag: tar.TypeReg, Name: "a b", Mode: 0o4755, Uid: 1 << 31, Gid: 5, Size: 1 << 40, ModTime: when, PAXRecords: map[string]string{"SCHILY.xattr.user.x": "\x00", "y": ""}},
+		{Typeflag: tar.TypeReg, Name: "a b", Mode: 0o4755, Uid: math.MaxInt, Gid: 5, Size: 1 << 40, ModTime: when, PAXRecords: map[string]string{"SCHILY.xattr.user.x": "\x00", "y": ""}},
 		{Typeflag: tar.TypeLink, Name: "b", Linkname: "a b", ModTime: when},
 		{Typeflag: tar.TypeChar, Name: "dev/null", Devmajor: 1, Devminor: 3, ModTime: when},
 	} {

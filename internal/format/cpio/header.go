@@ -131,7 +131,7 @@ func (h *Header) check() error {
 	case len(h.Linkname) >= pathMax || strings.IndexByte(h.Linkname, 0) >= 0:
 		return fmt.Errorf("%w: a link to %.100q", ErrUnsupported, h.Linkname)
 	case h.Size > math.MaxUint32:
-		return fmt.Errorf("%w: %d bytes of content, at most %d are; put the file on a disk instead of the initrd", ErrUnsupported, h.Size, math.MaxUint32)
+		return fmt.Errorf("%w: %d bytes of content, at most %d are; put the file on a disk instead of the initrd", ErrUnsupported, h.Size, int64(math.MaxUint32))
 	case h.Size < 0, h.Size > 0 && h.Mode&TypeMask != TypeRegular:
 		return fmt.Errorf("%w: content of %d bytes for mode %o", ErrUnsupported, h.Size, h.Mode)
 	}

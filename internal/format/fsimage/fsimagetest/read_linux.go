@@ -65,7 +65,7 @@ func stat(p string) (fsimage.Entry, unix.Stat_t, error) {
 	if err := unix.Lstat(p, &st); err != nil {
 		return fsimage.Entry{}, st, fmt.Errorf("stat %s: %w", p, err)
 	}
-	e := fsimage.Entry{Mode: st.Mode, UID: st.Uid, GID: st.Gid, ModTime: time.Unix(st.Mtim.Sec, st.Mtim.Nsec)}
+	e := fsimage.Entry{Mode: st.Mode, UID: st.Uid, GID: st.Gid, ModTime: time.Unix(st.Mtim.Unix())}
 	var err error
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
