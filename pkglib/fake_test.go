@@ -15,9 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/linuxkit/linuxkit/internal/image"
 )
 
 // fakeRunner writes images as BuildKit does.
