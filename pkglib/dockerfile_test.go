@@ -93,6 +93,11 @@ func TestDryRun(t *testing.T) {
 	if _, err := os.Stat(s.Dir() + "/index.json"); err == nil || len(remote.pushed) > 0 {
 		t.Errorf("a dry run has written: %v, %v", err, remote.pushed)
 	}
+	remote.has = map[string][]string{p.FullTag(): {"arm64"}}
+	got, err = output(t, p, WithBuildStore(s), WithDryRun(), WithBuildPull(), WithBuildRemote(remote))
+	if err != nil || len(remote.pulled) > 0 || !strings.Contains(got, "arm64 found on registry") || !strings.Contains(got, "amd64 not found, will build\n") {
+		t.Errorf("a dry run that would pull has pulled %q, %v: %q", remote.pulled, err, got)
+	}
 	layered(r)
 	if got, err = output(t, r.load(defaults, "pkg/foo"), WithBuildStore(s), WithDryRun()); err != nil || !strings.Contains(got, "make 1 layers of "+dir+" for linux/amd64") {
 		t.Errorf("layers: %q, %v", got, err)

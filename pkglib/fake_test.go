@@ -15,9 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/linuxkit/linuxkit/internal/image"
 )
 
 // fakeRunner writes images as BuildKit does.
@@ -133,6 +134,7 @@ func (l *fakeLayout) write(w io.Writer, roots []ocispec.Descriptor) {
 type fakeRemote struct {
 	has    map[string][]string // architectures by name
 	pull   error
+	pulled []string
 	pushed []string
 }
 
@@ -148,6 +150,7 @@ func (f *fakeRemote) Platforms(_ context.Context, ref string, _ time.Duration) (
 }
 
 func (f *fakeRemote) Pull(_ context.Context, ref string, platforms []ocispec.Platform, _ time.Duration) (ocispec.Descriptor, error) {
+	f.pulled = append(f.pulled, ref)
 	return ocispec.Descriptor{}, f.pull
 }
 

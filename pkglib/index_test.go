@@ -5,9 +5,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/linuxkit/linuxkit/internal/image"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/linuxkit/linuxkit/internal/image"
 )
 
 // child makes a descriptor; text is its platform or, after "@", the content

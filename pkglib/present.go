@@ -76,11 +76,12 @@ func (p Pkg) look(ctx context.Context, o *buildOpts) (found, error) {
 	return f, p.lookRemote(ctx, o, absent, &f)
 }
 
-// lookRemote asks the registry about what the cache lacks. One that cannot be
-// reached has nothing.
+// lookRemote asks the registry about what the cache lacks, or pulls it. One that
+// cannot be reached has nothing. A dry run only asks.
 func (p Pkg) lookRemote(ctx context.Context, o *buildOpts, absent []ocispec.Platform, f *found) error {
 	ref, there := p.FullTag(), []ocispec.Platform(nil)
-	if o.remote != nil && !o.pull && len(absent) > 0 {
+	pull := o.pull && !o.dryRun
+	if o.remote != nil && !pull && len(absent) > 0 {
 		there, _ = o.remote.Platforms(ctx, ref, patience)
 	}
 	for _, platform := range absent {
@@ -88,10 +89,10 @@ func (p Pkg) lookRemote(ctx context.Context, o *buildOpts, absent []ocispec.Plat
 		switch {
 		case o.remote == nil:
 			fmt.Fprintf(o.out, "%s %s not found in local cache, will build\n", ref, arch)
-		case o.pull:
+		case pull:
 			fmt.Fprintf(o.out, "%s %s not found in local cache, trying to pull\n", ref, arch)
 			_, err := o.remote.Pull(ctx, ref, []ocispec.Platform{platform}, patience)
-			if err == nil && !o.dryRun {
+			if err == nil {
 				fmt.Fprintf(o.out, "%s pulled\n", ref)
 				f.cached++
 				continue

@@ -32,7 +32,7 @@ func newReporter(a *app, structured bool) *reporter {
 		r.level = progress.Warn
 	}
 	if structured {
-		r.structured = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelDebug - 4, ReplaceAttr: nameLevel}))
+		r.structured = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slogTrace, ReplaceAttr: nameLevel}))
 	}
 	if f, ok := a.stderr.(*os.File); ok && !a.quiet && !structured && term.IsTerminal(int(f.Fd())) {
 		r.bars = &bars{w: a.stderr, width: func() int { return terminalWidth(f) }}
@@ -48,25 +48,24 @@ func terminalWidth(f *os.File) int {
 	return width
 }
 
+// slogTrace is below what package slog has a name for.
+const slogTrace = slog.LevelDebug - 4
+
 // nameLevel writes levels in the words that readers of these logs know.
 func nameLevel(_ []string, attr slog.Attr) slog.Attr {
 	if level, ok := attr.Value.Any().(slog.Level); ok && attr.Key == slog.LevelKey {
-		for name, l := range slogLevels {
-			if l == level {
-				attr.Value = slog.StringValue(levelNames[name])
-			}
-		}
+		attr.Value = slog.StringValue(levelNames[level])
 	}
 	return attr
 }
 
-var levelNames = map[progress.Level]string{
-	progress.Warn: "warning", progress.Info: "info", progress.Debug: "debug", progress.Trace: "trace",
+var levelNames = map[slog.Level]string{
+	slog.LevelWarn: "warning", slog.LevelInfo: "info", slog.LevelDebug: "debug", slogTrace: "trace",
 }
 
 var slogLevels = map[progress.Level]slog.Level{
 	progress.Warn: slog.LevelWarn, progress.Info: slog.LevelInfo,
-	progress.Debug: slog.LevelDebug, progress.Trace: slog.LevelDebug - 4,
+	progress.Debug: slog.LevelDebug, progress.Trace: slogTrace,
 }
 
 // Message implements [progress.Reporter].

@@ -15,6 +15,8 @@ import (
 
 	fake "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/linuxkit/linuxkit/internal/gittest"
 )
 
 // TestMain lets the scripts run the command without a binary of its own.
@@ -66,19 +68,15 @@ func TestScripts(t *testing.T) {
 
 func scriptEnv(work string) map[string]string {
 	env := map[string]string{
-		"HOME":                work,
-		"USER":                "me",
-		"LINUXKIT_CACHE":      work + "/.cache",
-		"LINUXKIT_POLICY":     "",
-		"LINUXKIT_MIRROR":     "",
-		"GIT_CONFIG_NOSYSTEM": "1",
-		"GIT_CONFIG_GLOBAL":   os.DevNull,
-		"GIT_AUTHOR_DATE":     "2026-01-02T03:04:05Z",
-		"GIT_COMMITTER_DATE":  "2026-01-02T03:04:05Z",
+		"HOME":            work,
+		"USER":            "me",
+		"LINUXKIT_CACHE":  work + "/.cache",
+		"LINUXKIT_POLICY": "",
+		"LINUXKIT_MIRROR": "",
 	}
-	for _, who := range []string{"AUTHOR", "COMMITTER"} {
-		env["GIT_"+who+"_NAME"] = "A"
-		env["GIT_"+who+"_EMAIL"] = "a@example.org"
+	for _, variable := range gittest.Environment {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
 	}
 	if images, err := filepath.Abs(conformanceDir + "/images"); err == nil {
 		env["RECORDED"] = images

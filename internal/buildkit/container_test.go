@@ -1,6 +1,9 @@
 package buildkit
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -141,5 +144,18 @@ func TestFallback(t *testing.T) {
 	}
 	if got, err := NewPool(Config{Host: "tcp://h:1"}).fallback(t.Context(), amd64); err != nil || got != "tcp://h:1" {
 		t.Errorf("given address: %q, %v", got, err)
+	}
+}
+
+// A build that is cancelled while it looks for a builder says so, and does not
+// give one after the other up for lost.
+func TestCancelledSearch(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p := NewPool(Config{})
+	defer p.Close(t.Context())
+	_, err := p.take(ctx, amd64, []string{"tcp://192.0.2.1:1", "tcp://192.0.2.2:1"})
+	if !strings.Contains(fmt.Sprint(err), "context canceled") || errors.Is(err, ErrNoBuilder) {
+		t.Errorf("error %v", err)
 	}
 }

@@ -107,7 +107,7 @@ func (p *Pool) take(ctx context.Context, platform ocispec.Platform, names []stri
 			return b, nil
 		}
 		p.release(b)
-		if len(names) < 2 {
+		if len(names) < 2 || ctx.Err() != nil {
 			return nil, b.ready
 		}
 		progress.Warnf(ctx, "%v", b.ready)

@@ -173,10 +173,7 @@ func (a *auditor) need(ctx context.Context, ref string, d ocispec.Descriptor, de
 		a.report(ref, d, err)
 		return nil
 	}
-	if IsIndex(d.MediaType) {
-		children = a.present(ctx, children)
-	}
-	for _, c := range children {
+	for _, c := range a.present(ctx, children) {
 		if err := a.need(ctx, ref, c, depth-1); err != nil {
 			return err
 		}
@@ -188,7 +185,8 @@ func (a *auditor) need(ctx context.Context, ref string, d ocispec.Descriptor, de
 // one is there.
 func (a *auditor) present(ctx context.Context, children []ocispec.Descriptor) []ocispec.Descriptor {
 	there := slices.DeleteFunc(slices.Clone(children), func(d ocispec.Descriptor) bool {
-		return a.bad[d.Digest] == nil && !a.store.Has(ctx, d)
+		image := IsIndex(d.MediaType) || IsManifest(d.MediaType)
+		return image && a.bad[d.Digest] == nil && !a.store.Has(ctx, d)
 	})
 	if len(there) == 0 {
 		return children

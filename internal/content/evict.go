@@ -18,15 +18,19 @@ type derivedFile struct {
 
 // evict removes the least recently used files until the limit is kept.
 func (d *Derived) evict() error {
-	os.Remove(d.ledger())
+	ledger := d.newLedger()
+	defer ledger.Close()
 	files, total, err := d.files()
 	if err != nil {
 		return err
 	}
-	defer func() { d.enterCount(total) }()
-	if total <= d.Limit {
-		return nil
-	}
+	enterCount(ledger, d.shrink(files, total))
+	return nil
+}
+
+// shrink removes files until the limit is kept. It returns the total that is
+// left.
+func (d *Derived) shrink(files []derivedFile, total int64) int64 {
 	sort.Slice(files, func(a, b int) bool { return files[a].used.Before(files[b].used) })
 	for _, f := range files {
 		if total <= d.Limit || time.Since(f.used) <= touchAfter {
@@ -36,7 +40,7 @@ func (d *Derived) evict() error {
 			total -= f.size
 		}
 	}
-	return nil
+	return total
 }
 
 // remove tells whether the file is gone, be it by another process. One that is

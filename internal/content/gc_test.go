@@ -119,3 +119,30 @@ func TestClean(t *testing.T) {
 	}
 	checkWhole(t, s)
 }
+
+// TestMisnamedManifest keeps, and audits, an image whose entry calls it an
+// index, as archives do that LinuxKit exports.
+func TestMisnamedManifest(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	image := mustPutImage(t, s, "layer")
+	misnamed := image
+	misnamed.MediaType = ocispec.MediaTypeImageIndex
+	if err := s.Tag(ctx, "x.io/a:1", misnamed); err != nil {
+		t.Fatal(err)
+	}
+	if freed, err := s.Collect(ctx, 0); err != nil || freed != 0 {
+		t.Errorf("Collect freed %d bytes of an image that has a name, %v", freed, err)
+	}
+	checkWhole(t, s)
+	if audit, err := s.Audit(ctx); err != nil || len(audit.Damaged) != 0 {
+		t.Errorf("Audit = %+v, %v", audit, err)
+	}
+	m, err := s.ReadManifest(ctx, image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove(t, s, m.Layers[0].Digest)
+	if audit, err := s.Audit(ctx); err != nil || len(audit.Damaged) != 1 || audit.Damaged[0].Digest != m.Layers[0].Digest {
+		t.Errorf("without its layer: Audit = %+v, %v", audit, err)
+	}
+}

@@ -122,6 +122,28 @@ func TestLedgerBounds(t *testing.T) {
 	}
 }
 
+// TestLedgerReplaced lets the ledger be replaced while somebody looks at all:
+// what was not counted is not in the new one.
+func TestLedgerReplaced(t *testing.T) {
+	d := newStore(t).Derived()
+	if err := d.store.Init(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	slow := d.newLedger()
+	defer slow.Close()
+	derive(t, d, "uncounted", "0123456789")
+	quick := d.newLedger()
+	defer quick.Close()
+	enterCount(slow, 0)
+	if bound, ok := d.enter(0); ok && bound < 10 {
+		t.Errorf("the bound is %d, and there are 10 bytes", bound)
+	}
+	enterCount(quick, 10)
+	if bound, ok := d.enter(0); !ok || bound < 10 {
+		t.Errorf("then the bound is %d, %v", bound, ok)
+	}
+}
+
 func FuzzLedger(f *testing.F) {
 	f.Add("all 10 boot\n5\n")
 	f.Add("5\nall 10 boot")

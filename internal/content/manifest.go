@@ -135,19 +135,36 @@ func (s *Store) ReadManifest(ctx context.Context, desc ocispec.Descriptor) (ocis
 }
 
 // Children returns what a stored manifest or index refers to directly;
-// nothing for any other blob.
+// nothing for any other blob. Which of the two it is, its content tells: an
+// entry of the index may call a manifest an index, as archives do that
+// LinuxKit exports.
 func (s *Store) Children(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-	switch {
-	case IsIndex(desc.MediaType):
-		i, err := s.ReadIndex(ctx, desc)
-		return i.Manifests, err
-	case IsManifest(desc.MediaType):
-		m, err := s.ReadManifest(ctx, desc)
-		if err != nil {
-			return nil, err
-		}
-		return append([]ocispec.Descriptor{m.Config}, m.Layers...), nil
-	default:
+	if !IsIndex(desc.MediaType) && !IsManifest(desc.MediaType) {
 		return nil, nil
 	}
+	data, err := s.ReadAll(ctx, desc)
+	if err != nil {
+		return nil, err
+	}
+	children, err := decodeChildren(data)
+	if err != nil {
+		err = fmt.Errorf("read manifest %s: %w", desc.Digest, err)
+	}
+	return children, err
+}
+
+func decodeChildren(data []byte) ([]ocispec.Descriptor, error) {
+	mediaType, err := DetectMediaType(data)
+	if err != nil {
+		return nil, err
+	}
+	if IsIndex(mediaType) {
+		i, err := DecodeIndex(data)
+		return i.Manifests, err
+	}
+	m, err := DecodeManifest(data)
+	if err != nil {
+		return nil, err
+	}
+	return append([]ocispec.Descriptor{m.Config}, m.Layers...), nil
 }

@@ -73,8 +73,8 @@ func (r *Repository) Files(ctx context.Context, file string) ([]string, error) {
 const maxAlone = 3
 
 // scope returns the directory to ask about at once for name: all of a small
-// work tree, else that of its siblings. For entries of the root this is the whole work tree, which may be
-// large, so the first few are asked about alone.
+// work tree, else that of its siblings. For entries of the root this is the
+// whole work tree, which may be large, so the first few are asked about alone.
 func (r *Repository) scope(name string) string {
 	if r.small {
 		return "."

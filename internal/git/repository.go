@@ -2,7 +2,6 @@ package git
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -13,9 +12,6 @@ import (
 
 // Head is the only name of a commit for which the work tree counts.
 const Head = "HEAD"
-
-// ErrNotTracked says that a commit has nothing at a path.
-var ErrNotTracked = errors.New("is not in git")
 
 // Repository is one work tree. It is safe for concurrent use.
 type Repository struct {
@@ -37,7 +33,7 @@ func (r *Repository) Top() string { return r.top }
 
 // Object returns the id, in lower-case hexadecimal digits, of the tree or blob
 // that commit has at file, an absolute path in the work tree without symbolic
-// links. The error is [ErrNotTracked] if it has none.
+// links. It is an error if the commit has none.
 func (r *Repository) Object(ctx context.Context, commit, file string) (string, error) {
 	name, err := r.relative(file)
 	if err != nil {
@@ -60,7 +56,7 @@ func (r *Repository) Object(ctx context.Context, commit, file string) (string, e
 	if id, ok := entries[name]; ok {
 		return id, nil
 	}
-	return "", fmt.Errorf("package %s %w; commit it first", file, ErrNotTracked)
+	return "", fmt.Errorf("package %s is not in git; commit it first", file)
 }
 
 // list maps the names in a directory of a commit, or all names if the work

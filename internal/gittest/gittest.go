@@ -10,18 +10,23 @@ import (
 	"testing"
 )
 
+// Environment keeps git from the configuration of the host, and makes all
+// commits those of one author and time: variables, as NAME=value.
+var Environment = []string{
+	"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+	"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_AUTHOR_DATE=2026-01-02T03:04:05Z",
+	"GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.org", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z",
+}
+
 // Init returns the directory of a new repository, made with further arguments
-// of git init. Until the test ends, all commits are of one author and time.
-// Without git the test is skipped.
+// of git init. Until the test ends git ignores the configuration of the host,
+// whoever runs it. Without git the test is skipped.
 func Init(t testing.TB, args ...string) (dir string) {
 	t.Helper()
 	need(t)
-	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
-	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-	for _, who := range []string{"AUTHOR", "COMMITTER"} {
-		t.Setenv("GIT_"+who+"_NAME", "A")
-		t.Setenv("GIT_"+who+"_EMAIL", "a@example.org")
-		t.Setenv("GIT_"+who+"_DATE", "2026-01-02T03:04:05Z")
+	for _, variable := range Environment {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
 	}
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -41,7 +46,7 @@ func InitIn(t testing.TB, dir string, paths ...string) {
 	}
 	Run(t, dir, "init", "-q")
 	Run(t, dir, append([]string{"add"}, paths...)...)
-	Run(t, dir, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", "x")
+	Run(t, dir, "commit", "-qm", "x")
 }
 
 // Commit commits all that has changed.
@@ -54,7 +59,9 @@ func Commit(t testing.TB, dir string) {
 // Run runs git in dir and returns what it says.
 func Run(t testing.TB, dir string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput()
+	cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
+	cmd.Env = append(os.Environ(), Environment...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("git %v: %v\n%s", args, err, out)
 	}

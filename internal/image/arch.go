@@ -53,9 +53,9 @@ func TagArches(ctx context.Context, s *content.Store, ref string, root ocispec.D
 	return nil
 }
 
-// ArchNames returns those names of the cache that [TagArches], or the build of
+// archNames returns those names of the cache that [TagArches], or the build of
 // a package, made for images that the index named ref holds.
-func ArchNames(ctx context.Context, s *content.Store, n content.Named) ([]string, error) {
+func archNames(ctx context.Context, s *content.Store, n content.Named) ([]string, error) {
 	children, err := archChildren(ctx, s, n.Ref, n.Descriptor)
 	if err != nil || len(children) == 0 {
 		return nil, err

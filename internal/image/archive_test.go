@@ -100,7 +100,7 @@ func TestImport(t *testing.T) {
 				t.Fatalf("List = %v, %v", all, err)
 			}
 			for _, n := range all {
-				if _, err := OpenLayout(t.Context(), s, n.Ref, n.Descriptor, nil); err != nil {
+				if _, err := openLayout(t.Context(), s, n.Ref, n.Descriptor, nil); err != nil {
 					t.Error(err)
 				}
 			}
@@ -254,17 +254,17 @@ func TestArchNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{ref + "-amd64", ref + "-arm-v6"}
-	got, err := ArchNames(ctx, s, content.Named{Ref: ref, Descriptor: root})
+	got, err := archNames(ctx, s, content.Named{Ref: ref, Descriptor: root})
 	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("ArchNames = %q, %v", got, err)
+		t.Errorf("archNames = %q, %v", got, err)
 	}
 	// A package build names an index of the image; another image may have such
 	// a name by chance.
 	tag(t, s, ref+"-amd64", putIndex(t, s, a, attest(t, s, a)))
 	tag(t, s, ref+"-arm-v6", putImage(t, s, riscv64))
-	got, err = ArchNames(ctx, s, content.Named{Ref: ref, Descriptor: root})
+	got, err = archNames(ctx, s, content.Named{Ref: ref, Descriptor: root})
 	if err != nil || !slices.Equal(got, want[:1]) {
-		t.Errorf("ArchNames = %q, %v", got, err)
+		t.Errorf("archNames = %q, %v", got, err)
 	}
 }
 

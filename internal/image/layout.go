@@ -32,7 +32,7 @@ func (l *Layout) Open(ctx context.Context, desc ocispec.Descriptor) (io.ReadClos
 func (r *Resolver) Layout(ctx context.Context, ref string, platforms []ocispec.Platform) (*Layout, error) {
 	var l *Layout
 	err := r.find(ctx, ref, platforms, func(root ocispec.Descriptor) (err error) {
-		if l, err = OpenLayout(ctx, r.Store, ref, root, platforms); err != nil {
+		if l, err = openLayout(ctx, r.Store, ref, root, platforms); err != nil {
 			return err
 		}
 		return r.checkLayout(ctx, ref, root, platforms)
@@ -87,9 +87,9 @@ func CheckPulled(ctx context.Context, s *content.Store, check func(context.Conte
 	return nil
 }
 
-// OpenLayout is [Resolver.Layout] for an image that is in the cache. Errors are
+// openLayout is [Resolver.Layout] for an image that is in the cache. Errors are
 // those of [Open].
-func OpenLayout(ctx context.Context, s *content.Store, ref string, root ocispec.Descriptor, platforms []ocispec.Platform) (*Layout, error) {
+func openLayout(ctx context.Context, s *content.Store, ref string, root ocispec.Descriptor, platforms []ocispec.Platform) (*Layout, error) {
 	root, err := withMediaType(ctx, s, root)
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)

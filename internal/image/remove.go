@@ -36,7 +36,7 @@ func Lookup(ctx context.Context, s *content.Store, names []string) ([]content.Na
 // Remove removes an entry of the cache, those of its architectures, signatures
 // that have lost what they sign, and the blobs that only these need.
 func Remove(ctx context.Context, s *content.Store, n content.Named) error {
-	names, err := ArchNames(ctx, s, n)
+	names, err := archNames(ctx, s, n)
 	if err != nil {
 		progress.Debugf(ctx, "image %s is incomplete: %v", n.Ref, err)
 	}
@@ -49,11 +49,11 @@ func Remove(ctx context.Context, s *content.Store, n content.Named) error {
 	if err != nil {
 		return nil // such a name has no signatures
 	}
-	orphans, err := Orphans(ctx, s, name, manifests)
+	signatures, err := orphans(ctx, s, name, manifests)
 	if err != nil {
 		return err
 	}
-	return deleteNames(ctx, s, orphans)
+	return deleteNames(ctx, s, signatures)
 }
 
 func deleteNames(ctx context.Context, s *content.Store, names []string) error {

@@ -34,10 +34,10 @@ func Manifests(ctx context.Context, s *content.Store, root ocispec.Descriptor) [
 	return all
 }
 
-// Orphans returns the names of signatures of these manifests of a repository
+// orphans returns the names of signatures of these manifests of a repository
 // that the cache has although it does not have the manifests under any other
 // name of the repository.
-func Orphans(ctx context.Context, s *content.Store, r reference.Reference, manifests []digest.Digest) ([]string, error) {
+func orphans(ctx context.Context, s *content.Store, r reference.Reference, manifests []digest.Digest) ([]string, error) {
 	all, err := s.List(ctx)
 	if err != nil {
 		return nil, err

@@ -66,8 +66,8 @@ func decode(data []byte) (entries, error) {
 	if d.Version != version {
 		return nil, fmt.Errorf("version is %d, want %d", d.Version, version)
 	}
-	for ref, e := range d.Images {
-		if err := e.check(ref); err != nil {
+	for _, ref := range slices.Sorted(maps.Keys(d.Images)) {
+		if err := d.Images[ref].check(ref); err != nil {
 			return nil, fmt.Errorf("image %s: %w", ref, err)
 		}
 	}
@@ -91,7 +91,8 @@ func (e entry) check(ref string) error {
 }
 
 func checkPlatforms(digests map[string]digest.Digest) error {
-	for platform, d := range digests {
+	for _, platform := range slices.Sorted(maps.Keys(digests)) {
+		d := digests[platform]
 		if !platformForm.MatchString(platform) {
 			return fmt.Errorf("platform %q is not of the form os/architecture", platform)
 		}

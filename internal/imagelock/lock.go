@@ -113,12 +113,15 @@ func (l *Lock) remember(f image.Found, platform string) error {
 		if err != nil {
 			return err
 		}
+		if known, ok := e.Contents[platform]; ok && known != contents {
+			return changed(f.Ref+" for "+platform, known, contents)
+		}
 		e.Contents[platform] = contents
 		l.used[f.Ref] = e
 		return nil
 	}
 	if e.Digest != "" && e.Digest != f.Root.Digest {
-		return fmt.Errorf("image %s changed during the build: it was %s and is %s", f.Ref, e.Digest, f.Root.Digest)
+		return changed(f.Ref, e.Digest, f.Root.Digest)
 	}
 	e.Digest = f.Root.Digest
 	if platform != "" {
@@ -126,6 +129,10 @@ func (l *Lock) remember(f image.Found, platform string) error {
 	}
 	l.used[f.Ref] = e
 	return nil
+}
+
+func changed(what string, was, is digest.Digest) error {
+	return fmt.Errorf("image %s changed during the build: it was %s and is %s", what, was, is)
 }
 
 func (l *Lock) compare(f image.Found, platform string) error {

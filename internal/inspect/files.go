@@ -53,14 +53,13 @@ func firstDifference(ctx context.Context, first, second string) (int64, error) {
 		}
 		x, errX := a.ReadByte()
 		y, errY := b.ReadByte()
+		endX, endY := errX == io.EOF, errY == io.EOF
 		switch {
-		case errX == io.EOF && errY == io.EOF:
-			return -1, nil
-		case errX == io.EOF || errY == io.EOF:
-			return n, nil
-		case errX != nil || errY != nil:
+		case errX != nil && !endX || errY != nil && !endY:
 			return 0, errors.Join(errX, errY)
-		case x != y:
+		case endX && endY:
+			return -1, nil
+		case endX || endY || x != y:
 			return n, nil
 		}
 	}

@@ -36,4 +36,10 @@ func TestCompareFiles(t *testing.T) {
 	if _, err := CompareFiles(t.Context(), a, filepath.Join(dir, "missing")); err == nil {
 		t.Error("no error for a file that is not there")
 	}
+	if err := os.Truncate(a, 0); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := CompareFiles(t.Context(), a, dir); err == nil {
+		t.Errorf("an empty file and what cannot be read: %+v", d)
+	}
 }

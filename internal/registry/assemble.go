@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -16,14 +15,10 @@ import (
 	"github.com/linuxkit/linuxkit/internal/reference"
 )
 
-// ErrNothing means that a registry has none of the images that were to be put
-// together.
-var ErrNothing = errors.New("the registry has none of the images")
-
 // Assemble makes the index ref in the registry out of the images that it has as
 // "<ref>-<arch>", and of what the index holds already for other platforms.
-// What is as it should be is left alone. The error is [ErrNothing] if there
-// are none, and no index either.
+// What is as it should be is left alone. It is an error if there are none, and
+// no index either.
 func (c *Client) Assemble(ctx context.Context, ref string, arches []string) error {
 	to, err := reference.Parse(ref)
 	if err != nil {
@@ -77,7 +72,7 @@ func (s *session) extend(ctx context.Context, to reference.Reference, own ocispe
 	theirs, old, err := s.manifest(ctx, to.Object())
 	switch {
 	case status(err) == http.StatusNotFound && len(own.Manifests) == 0:
-		return fmt.Errorf("%w %s-<arch>", ErrNothing, to)
+		return fmt.Errorf("the registry has none of the images %s-<arch>", to)
 	case status(err) == http.StatusNotFound:
 	case err != nil:
 		return fmt.Errorf("could not get index for existing reference %s: %w", to, err)

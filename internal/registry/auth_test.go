@@ -13,21 +13,11 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
 )
-
-func registryNamed(t *testing.T, host string) name.Registry {
-	t.Helper()
-	r, err := name.NewRegistry(host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
 
 // damage overwrites a blob with something of the same length.
 func damage(t *testing.T, s *content.Store, d digest.Digest, text string) {
@@ -35,6 +25,13 @@ func damage(t *testing.T, s *content.Store, d digest.Digest, text string) {
 	if err := os.WriteFile(filepath.Join(s.Dir(), "blobs", d.Algorithm().String(), d.Encoded()), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// secrets are credentials by host.
+type secrets map[string]authn.AuthConfig
+
+func (s secrets) Resolve(r authn.Resource) (authn.Authenticator, error) {
+	return authn.FromConfig(s[r.RegistryStr()]), nil
 }
 
 // spy remembers which credentials it was shown.
@@ -91,7 +88,7 @@ func TestTokenService(t *testing.T) {
 	service := newSpy(t, giveToken)
 	_, port, _ := strings.Cut(strings.TrimPrefix(service.URL, "http://"), ":")
 	elsewhere := "localhost:" + port
-	secrets := Credentials{s.host: {Username: "me", Password: "secret"}}
+	known := secrets{s.host: {Username: "me", Password: "secret"}}
 	pull := func(keys authn.Keychain) error {
 		c := newClient(t, Options{})
 		c.opts.Keychain = keys
@@ -99,19 +96,19 @@ func TestTokenService(t *testing.T) {
 		return err
 	}
 	tokens(s, "http://"+elsewhere+"/token")
-	if err := pull(secrets); err != nil {
+	if err := pull(known); err != nil {
 		t.Fatal(err)
 	}
 	if service.saw("Basic") {
 		t.Error("a token service of another host got the credentials of the registry")
 	}
-	secrets[elsewhere] = authn.AuthConfig{Username: "me", Password: "other"}
-	if err := pull(secrets); err != nil || !service.saw("Basic bWU6b3RoZXI=") {
+	known[elsewhere] = authn.AuthConfig{Username: "me", Password: "other"}
+	if err := pull(known); err != nil || !service.saw("Basic bWU6b3RoZXI=") {
 		t.Errorf("the token service did not get its own credentials: %v", err)
 	}
 	for _, realm := range []string{"http://192.0.2.1/token", "http://169.254.169.254/token", "ftp://x/y", "::"} {
 		tokens(s, realm)
-		if err := pull(secrets); err == nil {
+		if err := pull(known); err == nil {
 			t.Errorf("realm %s was used", realm)
 		}
 	}
@@ -168,7 +165,7 @@ func TestRedirects(t *testing.T) {
 				return false
 			}
 			c := newClient(t, Options{})
-			c.opts.Keychain = Credentials{s.host: {Username: "me", Password: "secret"}}
+			c.opts.Keychain = secrets{s.host: {Username: "me", Password: "secret"}}
 			if _, err := c.Pull(t.Context(), ref, []ocispec.Platform{amd64}, 0); err != nil {
 				t.Fatal(err)
 			}
@@ -301,7 +298,7 @@ func TestUploadElsewhere(t *testing.T) {
 	defer registry.Close()
 	host := strings.TrimPrefix(registry.URL, "http://")
 	c := newClient(t, Options{})
-	c.opts.Keychain = Credentials{host: {Username: "me", Password: "secret"}}
+	c.opts.Keychain = secrets{host: {Username: "me", Password: "secret"}}
 	d := store(t, c.opts.Store, ocispec.MediaTypeImageLayer, []byte("layer"))
 	s, err := c.session(t.Context(), access{target: target{host: host, repository: "xx/x"}, write: true})
 	if err != nil {

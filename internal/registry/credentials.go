@@ -11,15 +11,11 @@ import (
 // hubKey is what the docker configuration calls Docker Hub.
 const hubKey = "https://index.docker.io/v1/"
 
-// Credentials are those of --registry-creds: what they know of a registry
-// counts, and nothing else is asked.
-type Credentials map[string]authn.AuthConfig
-
-// ParseCredentials reads <registry>=<user>:<password> and
-// <registry>=<base64 token>. The keys of the result are those of a docker
-// configuration.
-func ParseCredentials(specs []string) (Credentials, error) {
-	all := Credentials{}
+// ParseCredentials reads <registry>=<user>:<password> and <registry>=<token>,
+// where the token may be user and password in base64, as in a docker
+// configuration. The keys of the result are those of such a configuration.
+func ParseCredentials(specs []string) (map[string]authn.AuthConfig, error) {
+	all := map[string]authn.AuthConfig{}
 	for _, spec := range specs {
 		bad := func(why string) error {
 			if why != "" {
@@ -57,16 +53,6 @@ func credentialsKey(host string) string {
 		return hubKey
 	}
 	return host
-}
-
-// Resolve implements [authn.Keychain].
-func (c Credentials) Resolve(r authn.Resource) (authn.Authenticator, error) {
-	for _, key := range []string{r.String(), r.RegistryStr(), "https://" + r.RegistryStr(), credentialsKey(r.RegistryStr())} {
-		if known, ok := c[key]; ok {
-			return authn.FromConfig(known), nil
-		}
-	}
-	return authn.Anonymous, nil
 }
 
 // tokenAuth understands the "auth" member of a docker configuration; anything

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -317,16 +318,10 @@ func TestCredentialsFlag(t *testing.T) {
 		}
 	}
 	got, err := ParseCredentials([]string{"docker.io/=me:pass:word", "x.io=dTpw", "z.io=t"})
-	if err != nil || got[hubKey] != (authn.AuthConfig{Username: "me", Password: "pass:word"}) || got["z.io"] != (authn.AuthConfig{RegistryToken: "t"}) {
-		t.Errorf("ParseCredentials = %+v, %v", got, err)
+	want := map[string]authn.AuthConfig{
+		hubKey: {Username: "me", Password: "pass:word"}, "x.io": {Username: "u", Password: "p"}, "z.io": {RegistryToken: "t"},
 	}
-	for host, user := range map[string]string{"index.docker.io": "me", "x.io": "u", "y.io": ""} {
-		auth, err := got.Resolve(registryNamed(t, host))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if known, err := authn.Authorization(t.Context(), auth); err != nil || known.Username != user {
-			t.Errorf("%s: %+v, %v", host, known, err)
-		}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("ParseCredentials = %+v, %v", got, err)
 	}
 }

@@ -36,7 +36,7 @@ func recordedStore(t *testing.T) *content.Store {
 // realClient talks to a registry of docker with what that demands.
 func realClient(t *testing.T, r *registrytest.Registry, store *content.Store) *Client {
 	t.Helper()
-	o := Options{Store: store, Keychain: Credentials{r.Host: {Username: registrytest.User, Password: registrytest.Password}}}
+	o := Options{Store: store, Keychain: secrets{r.Host: {Username: registrytest.User, Password: registrytest.Password}}}
 	if r.CertFile != "" {
 		o.CertFiles = []string{r.CertFile}
 	}

@@ -3,7 +3,9 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/linuxkit/linuxkit/internal/content"
@@ -16,14 +18,19 @@ import (
 // images that need it. What cannot be fetched is discarded, so that it does not
 // pass for whole. It returns what was repaired and what is still wrong: behind
 // a manifest that was lost more may turn out to be missing, so that it goes on
-// as long as something gets better.
+// as long as something gets better. What is wrong in the registry, too, is
+// fetched once and stays.
 func (c *Client) Repair(ctx context.Context, audit *content.Audit) (repaired []content.Damage, left *content.Audit, err error) {
 	var silent image.Silent
+	fetched := map[digest.Digest]bool{}
 	for {
-		better := 0
+		better := false
 		for _, d := range audit.Damaged {
+			if fetched[d.Digest] {
+				continue
+			}
 			if c.mend(ctx, d, &silent) {
-				better++
+				better, fetched[d.Digest] = true, true
 				repaired = append(repaired, d)
 			} else if err := c.opts.Store.Discard(ctx, d.Digest); err != nil {
 				return nil, nil, err
@@ -32,10 +39,20 @@ func (c *Client) Repair(ctx context.Context, audit *content.Audit) (repaired []c
 				return nil, nil, err
 			}
 		}
-		if audit, err = c.opts.Store.AuditNames(ctx, audit); err != nil || better == 0 {
-			return repaired, audit, err
+		if audit, err = c.opts.Store.AuditNames(ctx, audit); err != nil {
+			return nil, nil, err
+		}
+		if !better {
+			return withoutDamaged(repaired, audit), audit, nil
 		}
 	}
+}
+
+// withoutDamaged leaves out what is still wrong after it was fetched.
+func withoutDamaged(repaired []content.Damage, left *content.Audit) []content.Damage {
+	return slices.DeleteFunc(repaired, func(r content.Damage) bool {
+		return slices.ContainsFunc(left.Damaged, func(d content.Damage) bool { return d.Digest == r.Digest })
+	})
 }
 
 // mend asks for a blob under each of its names.
@@ -45,7 +62,7 @@ func (c *Client) mend(ctx context.Context, d content.Damage, silent *image.Silen
 		if err != nil || silent.Known(name.Host) != nil || ctx.Err() != nil {
 			continue
 		}
-		if err = c.Refetch(ctx, ref, d.Descriptor); err == nil {
+		if err = c.fetchAnew(ctx, ref, d.Descriptor); err == nil {
 			return true
 		}
 		silent.Note(ctx, name.Host, err)
@@ -70,10 +87,10 @@ func (c *Client) Holds(ctx context.Context, n content.Named) (bool, error) {
 	return true, nil
 }
 
-// Refetch stores a blob or manifest of the image that ref names anew, whether
+// fetchAnew stores a blob or manifest of the image that ref names anew, whether
 // the store has it or not. The error is [image.ErrUnreachable] if no registry
 // answers.
-func (c *Client) Refetch(ctx context.Context, ref string, desc ocispec.Descriptor) error {
+func (c *Client) fetchAnew(ctx context.Context, ref string, desc ocispec.Descriptor) error {
 	name, err := reference.Parse(ref)
 	if err != nil {
 		return err

@@ -1,9 +1,12 @@
 package registry
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -72,6 +75,42 @@ func TestRepairWithoutRegistry(t *testing.T) {
 	}
 	if !c.opts.Store.Has(t.Context(), root) {
 		t.Error("what is right was removed")
+	}
+}
+
+// TestRepairBadManifest comes to an end though the registry has nothing better
+// than what is wrong.
+func TestRepairBadManifest(t *testing.T) {
+	s := newServer(t, httptest.NewServer)
+	c := newClient(t, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	bad := []byte(`{"schemaVersion":2,"config":{"digest":"none"},"layers":[]}`)
+	desc, err := c.opts.Store.Put(ctx, ocispec.MediaTypeImageManifest, bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.opts.Store.Tag(ctx, s.host+"/org/x:1", desc); err != nil {
+		t.Fatal(err)
+	}
+	var fetched atomic.Int32
+	s.meddle = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/manifests/"+desc.Digest.String()) {
+			return false
+		}
+		if fetched.Add(1) == 3 {
+			cancel() // it would go on for ever
+		}
+		w.Write(bad)
+		return true
+	}
+	audit, err := c.opts.Store.Audit(ctx)
+	if err != nil || len(audit.Damaged) != 1 {
+		t.Fatalf("%+v, %v", audit, err)
+	}
+	repaired, left, err := c.Repair(ctx, audit)
+	if err != nil || len(repaired) != 0 || len(left.Damaged) != 1 || fetched.Load() != 1 {
+		t.Errorf("repaired %v, left %+v, fetched %d times, %v", repaired, left, fetched.Load(), err)
 	}
 }
 

@@ -88,7 +88,7 @@ func ParseSizeMB(s string) (int, error) {
 		number, unit = s[:len(s)-1], 1
 	}
 	n, err := strconv.ParseUint(number, 10, 63)
-	if err != nil || n > maxSizeMB/uint64(unit) {
+	if err != nil || n > min(maxSizeMB, math.MaxInt)/uint64(unit) {
 		return 0, fmt.Errorf("invalid size %q: want a whole number of gigabytes (\"1\", \"1G\") or megabytes (\"100M\")", s)
 	}
 	return int(n) * unit, nil

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"errors"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -258,4 +259,14 @@ func dataSize(t *testing.T, s *State, n int) int64 {
 		t.Fatal(err)
 	}
 	return fi.Size()
+}
+
+// TestLargeSizes takes what an int holds on this system, and nothing else.
+func TestLargeSizes(t *testing.T) {
+	if got, err := ParseSizeMB("4294967296G"); err == nil && uint64(got) != maxSizeMB || err != nil && math.MaxInt > maxSizeMB {
+		t.Errorf("4 EiB: %d MiB, %v", got, err)
+	}
+	if got, err := ParseSizeMB("4294967297G"); err == nil {
+		t.Errorf("more than 4 EiB: %d MiB", got)
+	}
 }

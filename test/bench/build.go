@@ -89,7 +89,7 @@ func measureTo(ctx context.Context, log io.Writer, env []string, name string, ar
 		return cost{}, fmt.Errorf("%s %v: %w", name, args, err)
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return cost{wall: time.Since(began), peak: usage.Maxrss << 10}, nil
+	return cost{wall: time.Since(began), peak: int64(usage.Maxrss) << 10}, nil
 }
 
 // median runs something several times.

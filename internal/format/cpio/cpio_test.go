@@ -213,7 +213,8 @@ func TestFromTar(t *testing.T) {
 		"link":      {tar.Header{Typeflag: tar.TypeLink, Name: "a", Linkname: "b"}, 2, &Header{Name: "a", HardLink: "b"}},
 		"device":    {tar.Header{Typeflag: tar.TypeBlock, Name: "a", Devmajor: 8, Devminor: 1, ModTime: now}, 1, &Header{Name: "a", Mode: 0o60000, Major: 8, Minor: 1, ModTime: now}},
 		"unknown":   {tar.Header{Typeflag: 'V', Name: "a"}, 1, nil},
-		"owner":     {tar.Header{Typeflag: tar.TypeReg, Name: "a", Uid: math.MaxInt}, 1, nil},
+		"owner":     {tar.Header{Typeflag: tar.TypeReg, Name: "a", Uid: -1}, 1, nil},
+		"number":    {tar.Header{Typeflag: tar.TypeChar, Name: "a", Devmajor: 1 << 32}, 1, nil},
 	} {
 		got, err := FromTar(&c.in, c.links)
 		if c.want == nil && !errors.Is(err, ErrUnsupported) {
