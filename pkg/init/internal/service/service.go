@@ -132,7 +132,7 @@ func (c *command) byCommand(name string, args []string, show func()) error {
 
 // manager adds the options that all commands about services have.
 func (c *command) manager(flags *flag.FlagSet) *services.Manager {
-	m := &services.Manager{Config: services.RuntimeConfig, Namespace: c.namespace, Log: c.stderr}
+	m := &services.Manager{Config: services.RuntimeConfig, Namespace: c.namespace, Gate: "/run/service.gate", Log: c.stderr}
 	if c.verbose {
 		m.Debug = io.Writer(c.stderr)
 	}

@@ -44,6 +44,9 @@ type Manager struct {
 	Path string
 	// Namespace is the one of services that ask for no other.
 	Namespace string
+	// Gate is a file by which starting all services and stopping all exclude
+	// each other.
+	Gate string
 	// Log takes messages; the debug ones are nil-safe.
 	Log, Debug io.Writer
 }
@@ -79,11 +82,23 @@ func (m *Manager) Init() error {
 	}
 	m.removeStale(client, names)
 	for _, name := range names {
-		if err := m.start(client, name, ""); err != nil {
+		if err := m.startOne(client, name); errors.Is(err, errClosed) {
+			m.say(m.Log, "service %s and those after it are not started: %v", name, err)
+			return nil
+		} else if err != nil {
 			m.say(m.Log, "error creating service %s: %v", name, err)
 		}
 	}
 	return nil
+}
+
+func (m *Manager) startOne(client *ctrd.Client, name string) error {
+	leave, err := gate(m.Gate).enter()
+	if errors.Is(err, errClosed) {
+		return err
+	}
+	defer leave()
+	return m.start(client, name, "")
 }
 
 // names lists the services of the system in order.
@@ -253,9 +268,13 @@ func absoluteRoot(raw []byte, root string) ([]byte, error) {
 	return json.Marshal(spec)
 }
 
-// StopAll ends all services at the same time, before the system does. What
-// cannot be stopped is reported and left to PID 1.
+// StopAll ends all services at the same time, before the system does, and lets
+// none be started from then on. What cannot be stopped is reported and left to
+// PID 1.
 func (m *Manager) StopAll() error {
+	if err := gate(m.Gate).close(Grace); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		m.say(m.Log, "%v", err)
+	}
 	names, err := m.names()
 	if err != nil {
 		return err
