@@ -2,7 +2,6 @@ package builder
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"os"
 	"os/exec"
@@ -12,6 +11,8 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/ulikunitz/xz"
+
+	"github.com/linuxkit/linuxkit/internal/compresstest"
 )
 
 // module makes a kernel module, compressed as Debian does.
@@ -46,19 +47,6 @@ func module(t *testing.T, fields ...string) (plain, compressed string) {
 		t.Fatal(err)
 	}
 	return string(data), b.String()
-}
-
-func gzipped(t *testing.T, text string) string {
-	t.Helper()
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := w.Write([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
 }
 
 // kernelRecipe publishes a kernel for both architectures under test.
@@ -112,7 +100,7 @@ func fileText(t *testing.T, entries map[string]string, name string) string {
 }
 
 func TestKernel(t *testing.T) {
-	r, plain := kernelRecipe(t, gzipped(t, "kernel"))
+	r, plain := kernelRecipe(t, string(compresstest.Gzip(t, "kernel")))
 	b := mustBuild(t, newStore(t), r, ocispec.Platform{OS: "linux", Architecture: "arm64"})
 	files := b.layers[0]
 	if got := fileText(t, files, "kernel"); got != "kernel" {
@@ -145,7 +133,7 @@ func TestKernel(t *testing.T) {
 }
 
 func TestKernelAmd64(t *testing.T) {
-	image := gzipped(t, "kernel")
+	image := string(compresstest.Gzip(t, "kernel"))
 	r, _ := kernelRecipe(t, image)
 	s := newStore(t)
 	b := mustBuild(t, s, r, ocispec.Platform{OS: "linux", Architecture: "amd64"})

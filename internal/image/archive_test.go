@@ -3,7 +3,6 @@ package image
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/linuxkit/linuxkit/internal/compresstest"
 	"github.com/linuxkit/linuxkit/internal/content"
 )
 
@@ -62,16 +61,6 @@ func add(tw *tar.Writer, name string, data []byte) {
 	tw.Write(data)
 }
 
-func compressed(t testing.TB, data []byte, w func(io.Writer) io.WriteCloser) []byte {
-	var buf bytes.Buffer
-	c := w(&buf)
-	c.Write(data)
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
 func TestImport(t *testing.T) {
 	from := recorded(t)
 	plain := pack(t, from, "", false)
@@ -79,14 +68,8 @@ func TestImport(t *testing.T) {
 		"plain":       plain,
 		"index first": pack(t, from, "", true),
 		"dot slash":   pack(t, from, "./", false),
-		"gzip":        compressed(t, plain, func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }),
-		"zstd": compressed(t, plain, func(w io.Writer) io.WriteCloser {
-			z, err := zstd.NewWriter(w)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return z
-		}),
+		"gzip":        compresstest.Gzip(t, plain),
+		"zstd":        compresstest.Zstd(t, plain),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t)

@@ -3,7 +3,6 @@ package image
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/linuxkit/linuxkit/internal/compresstest"
 )
 
 // tarFile is a file of an archive; a link has a target.
@@ -36,19 +37,6 @@ func tarOf(t testing.TB, files ...tarFile) []byte {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
-}
-
-func gzipped(t testing.TB, text string) string {
-	t.Helper()
-	var buf bytes.Buffer
-	w := gzip.NewWriter(&buf)
-	if _, err := w.Write([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.String()
 }
 
 // saved is what docker save wrote before it knew OCI: layers in directories,
@@ -117,8 +105,8 @@ func TestImportDockerSaveRefuses(t *testing.T) {
 		"no config":     {change("c0.json", func(f *tarFile) { f.name = "c1.json" }), "lacks the configuration"},
 		"no layer":      {change("0a/layer.tar", func(f *tarFile) { f.name = "x" }), "lacks the layer"},
 		"wrong layer":   {change("0a/layer.tar", func(f *tarFile) { f.text += "x" }), "the configuration says"},
-		"wrong gzip":    {change("0a/layer.tar", func(f *tarFile) { f.text = gzipped(t, "x") }), "the configuration says"},
-		"broken gzip":   {change("0a/layer.tar", func(f *tarFile) { f.text = gzipped(t, "x")[:12] }), "layer"},
+		"wrong gzip":    {change("0a/layer.tar", func(f *tarFile) { f.text = string(compresstest.Gzip(t, "x")) }), "the configuration says"},
+		"broken gzip":   {change("0a/layer.tar", func(f *tarFile) { f.text = string(compresstest.Gzip(t, "x"))[:12] }), "layer"},
 		"link in rings": {change("0b/layer.tar", func(f *tarFile) { f.link = "layer.tar" }), "lacks the layer"},
 		"link outside":  {change("0b/layer.tar", func(f *tarFile) { f.link = "../../../etc/passwd" }), "lacks the layer"},
 		"too few":       {change("c0.json", func(f *tarFile) { f.text = `{}` }), "is for 0 layers"},

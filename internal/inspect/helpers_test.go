@@ -9,9 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
+	"github.com/linuxkit/linuxkit/internal/compresstest"
 	"github.com/linuxkit/linuxkit/internal/format/cpio"
 	"github.com/linuxkit/linuxkit/internal/rootfs"
 )
@@ -105,34 +103,12 @@ func writeCpio(t testing.TB, items []item) []byte {
 	return buf.Bytes()
 }
 
-func gzipped(t testing.TB, data []byte) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	w := gzip.NewWriter(&buf)
-	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
-func zstdFrame(t testing.TB, data []byte) []byte {
-	t.Helper()
-	w, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.EncodeAll(data, nil)
-}
-
 // initrd splits the sample into archives of every kind, with zeros between.
 func initrd(t testing.TB, items []item) []byte {
 	t.Helper()
 	raw := writeCpio(t, items[3:7])
-	packed := gzipped(t, writeCpio(t, items[7:12]))
-	rest := zstdFrame(t, writeCpio(t, items[12:]))
+	packed := compresstest.Gzip(t, writeCpio(t, items[7:12]))
+	rest := compresstest.Zstd(t, writeCpio(t, items[12:]))
 	return bytes.Join([][]byte{raw, make([]byte, 100), packed, rest, make([]byte, 7)}, nil)
 }
 

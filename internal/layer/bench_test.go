@@ -8,6 +8,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/linuxkit/linuxkit/internal/compresstest"
 )
 
 // rootfs makes an archive of about 150 MB that compresses like programs do.
@@ -44,7 +46,7 @@ func rootfs(b *testing.B) []byte {
 
 func BenchmarkFlatten(b *testing.B) {
 	plain := rootfs(b)
-	for name, data := range map[string][]byte{"tar": plain, "gzip": gzipped(b, plain), "zstd": zstded(b, plain)} {
+	for name, data := range map[string][]byte{"tar": plain, "gzip": compresstest.Gzip(b, plain), "zstd": compresstest.Zstd(b, plain)} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(plain)))
 			b.ReportAllocs()

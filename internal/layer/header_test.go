@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/linuxkit/linuxkit/internal/compresstest"
 )
 
 func one(t *testing.T, layers []Blob, check func(e *Entry) error) {
@@ -134,7 +136,7 @@ func TestHeadersAreSeparate(t *testing.T) {
 func TestOldSparseFile(t *testing.T) {
 	const size = 8 << 30
 	read := int64(0)
-	layers := []Blob{blob(gzipped(t, sparseArchive(size))), blob(archiveOf(t, &tar.Header{Typeflag: tar.TypeDir, Name: "d"}))}
+	layers := []Blob{blob(compresstest.Gzip(t, sparseArchive(size))), blob(archiveOf(t, &tar.Header{Typeflag: tar.TypeDir, Name: "d"}))}
 	err := Flatten(context.Background(), layers, Options{}, func(e *Entry) error {
 		if e.Header.Name != "sparse" {
 			return nil

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/linuxkit/linuxkit/internal/compresstest"
 )
 
 // counted counts how often a blob is opened, and what is not closed.
@@ -44,14 +46,14 @@ func (c *counted) blob(data []byte) Blob {
 
 func TestCompression(t *testing.T) {
 	plain := archive(t, "dir a", "file a/b content")
-	skippable := append([]byte{0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3}, zstded(t, plain)...)
+	skippable := append([]byte{0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3}, compresstest.Zstd(t, plain)...)
 	half := len(plain) / 2
 	for name, data := range map[string][]byte{
 		"plain":           plain,
-		"gzip":            gzipped(t, plain),
-		"gzip, members":   append(gzipped(t, plain[:half]), gzipped(t, plain[half:])...),
-		"zstd":            zstded(t, plain),
-		"zstd, frames":    append(zstded(t, plain[:half]), zstded(t, plain[half:])...),
+		"gzip":            compresstest.Gzip(t, plain),
+		"gzip, members":   append(compresstest.Gzip(t, plain[:half]), compresstest.Gzip(t, plain[half:])...),
+		"zstd":            compresstest.Zstd(t, plain),
+		"zstd, frames":    append(compresstest.Zstd(t, plain[:half]), compresstest.Zstd(t, plain[half:])...),
 		"zstd, skippable": skippable,
 	} {
 		c := &counted{}
@@ -67,7 +69,7 @@ func TestCompression(t *testing.T) {
 
 func TestBrokenLayers(t *testing.T) {
 	plain := archive(t, "dir a", "file a/b "+strings.Repeat("content", 500))
-	gz, zs := gzipped(t, plain), zstded(t, plain)
+	gz, zs := compresstest.Gzip(t, plain), compresstest.Zstd(t, plain)
 	badSum := slices.Clone(gz)
 	badSum[len(badSum)-6] ^= 1
 	for name, data := range map[string][]byte{
@@ -156,7 +158,7 @@ func TestLargeLayers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{"zstd": buf.Bytes(), "plain": plain, "gzip": gzipped(t, plain)} {
+	for name, data := range map[string][]byte{"zstd": buf.Bytes(), "plain": plain, "gzip": compresstest.Gzip(t, plain)} {
 		a, b := &counted{}, &counted{}
 		layers := []Blob{a.blob(data), b.blob(data), blob(archive(t, "file dir/.wh.file7"))}
 		if n, total := sum(t, layers); n != files-1 || total != (files-1)*size {
@@ -260,7 +262,7 @@ func TestOpenError(t *testing.T) {
 // TestCancel ends the context while content is read.
 func TestCancel(t *testing.T) {
 	before := runtime.NumGoroutine()
-	for _, data := range [][]byte{archive(t, "file a 1", "file b 2"), gzipped(t, archive(t, "file a 1", "file b 2"))} {
+	for _, data := range [][]byte{archive(t, "file a 1", "file b 2"), compresstest.Gzip(t, archive(t, "file a 1", "file b 2"))} {
 		ctx, cancel := context.WithCancel(context.Background())
 		err := Flatten(ctx, []Blob{blob(data)}, Options{}, func(e *Entry) error {
 			cancel()
@@ -287,7 +289,7 @@ func TestNoGoroutinesLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := errors.New("stop")
-	for _, data := range [][]byte{gzipped(t, plain), zstded(t, plain)} {
+	for _, data := range [][]byte{compresstest.Gzip(t, plain), compresstest.Zstd(t, plain)} {
 		err := Flatten(context.Background(), []Blob{blob(data)}, Options{}, func(*Entry) error { return stop })
 		if err != stop {
 			t.Error(err)

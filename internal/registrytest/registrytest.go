@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/linuxkit/linuxkit/internal/certtest"
 )
 
 // What a registry with accounts knows.
@@ -95,7 +97,7 @@ func (r *Registry) configure(dir string, o Options) (string, error) {
 	config := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}\nhttp:\n  addr: %s\n  secret: x\n", r.Dir, r.Host)
 	if o.TLS {
 		r.CertFile = filepath.Join(dir, "ca.pem")
-		if err := issue(dir); err != nil {
+		if err := certtest.Write(dir, net.IPv4(127, 0, 0, 1)); err != nil {
 			return "", err
 		}
 		config += fmt.Sprintf("  tls: {certificate: %q, key: %q}\n", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))

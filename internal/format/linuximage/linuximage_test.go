@@ -7,31 +7,11 @@ import (
 	"io"
 	"testing"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 	"github.com/ulikunitz/xz"
+
+	"github.com/linuxkit/linuxkit/internal/compresstest"
 )
-
-func gzipped(t testing.TB, data []byte) []byte {
-	return compressed(t, data, func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil })
-}
-
-func compressed(t testing.TB, data []byte, open func(io.Writer) (io.WriteCloser, error)) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	w, err := open(&buf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
 
 // bzImage wraps a payload as x86 boot code does.
 func bzImage(payload []byte) []byte {
@@ -57,14 +37,14 @@ func zboot(payload []byte) []byte {
 
 func TestPayload(t *testing.T) {
 	kernel := bytes.Repeat([]byte("kernel text "), 1000)
-	zst := compressed(t, kernel, func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) })
-	xzd := compressed(t, kernel, func(w io.Writer) (io.WriteCloser, error) { return xz.NewWriter(w) })
-	lz := compressed(t, kernel, func(w io.Writer) (io.WriteCloser, error) { return lz4.NewWriter(w), nil })
+	zst := compresstest.Zstd(t, kernel)
+	xzd := compresstest.With(t, kernel, func(w io.Writer) (io.WriteCloser, error) { return xz.NewWriter(w) })
+	lz := compresstest.With(t, kernel, func(w io.Writer) (io.WriteCloser, error) { return lz4.NewWriter(w), nil })
 	for name, img := range map[string][]byte{
 		"plain":        kernel,
-		"gzip":         gzipped(t, kernel),
-		"bzImage gzip": bzImage(gzipped(t, kernel)),
-		"zboot gzip":   zboot(gzipped(t, kernel)),
+		"gzip":         compresstest.Gzip(t, kernel),
+		"bzImage gzip": bzImage(compresstest.Gzip(t, kernel)),
+		"zboot gzip":   zboot(compresstest.Gzip(t, kernel)),
 		"zboot zstd":   zboot(zst),
 		"zstd":         zst,
 		"xz":           xzd,
@@ -87,7 +67,7 @@ func TestPayload(t *testing.T) {
 }
 
 func TestPayloadOutside(t *testing.T) {
-	img := bzImage(gzipped(t, []byte("x")))
+	img := bzImage(compresstest.Gzip(t, []byte("x")))
 	binary.LittleEndian.PutUint32(img[payloadLength:], 1<<20)
 	if _, err := Payload(bytes.NewReader(img), int64(len(img))); !errors.Is(err, ErrFormat) {
 		t.Errorf("error %v, want ErrFormat", err)
@@ -98,9 +78,9 @@ func TestConfig(t *testing.T) {
 	want := "CONFIG_RD_ZSTD=y\n"
 	for _, before := range []int{0, 7, 1<<20 - 4, 3 << 20} {
 		kernel := append(make([]byte, before), configStart...)
-		kernel = append(kernel, gzipped(t, []byte(want))...)
+		kernel = append(kernel, compresstest.Gzip(t, []byte(want))...)
 		kernel = append(kernel, "IKCFG_ED"...)
-		img := bzImage(gzipped(t, kernel))
+		img := bzImage(compresstest.Gzip(t, kernel))
 		got, err := Config(bytes.NewReader(img), int64(len(img)))
 		if err != nil || string(got) != want {
 			t.Errorf("configuration after %d bytes: %q, %v", before, got, err)
@@ -109,7 +89,7 @@ func TestConfig(t *testing.T) {
 }
 
 func TestConfigAbsent(t *testing.T) {
-	img := bzImage(gzipped(t, make([]byte, 3<<20)))
+	img := bzImage(compresstest.Gzip(t, make([]byte, 3<<20)))
 	if _, err := Config(bytes.NewReader(img), int64(len(img))); !errors.Is(err, ErrNoConfig) {
 		t.Errorf("error %v, want ErrNoConfig", err)
 	}
@@ -117,7 +97,7 @@ func TestConfigAbsent(t *testing.T) {
 
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte("kernel"))
-	f.Add(bzImage(gzipped(f, []byte("IKCFG_ST"))))
+	f.Add(bzImage(compresstest.Gzip(f, []byte("IKCFG_ST"))))
 	f.Add(zboot([]byte("\xfd7zXZ\x00")))
 	f.Fuzz(func(t *testing.T, img []byte) {
 		config, err := Config(bytes.NewReader(img), int64(len(img)))

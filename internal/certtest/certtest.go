@@ -1,4 +1,5 @@
-package registrytest
+// Package certtest makes certificates for servers and clients of tests.
+package certtest
 
 import (
 	"crypto/ecdsa"
@@ -14,16 +15,18 @@ import (
 	"time"
 )
 
-// issue writes an authority, and a certificate of it for this host.
-func issue(dir string) error {
+// Write makes an authority, ca.pem, and a certificate of it, cert.pem and
+// key.pem, for a server at that address or localhost, and for its clients. They
+// are valid for an hour.
+func Write(dir string, address net.IP) error {
 	authority := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
 	}
 	host := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "registry"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter, DNSNames: []string{"localhost"},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "host"}, IPAddresses: []net.IP{address}, DNSNames: []string{"localhost"},
+		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
