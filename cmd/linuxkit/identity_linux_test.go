@@ -21,10 +21,7 @@ import (
 // and without. All files are the same each time.
 func TestIdentity(t *testing.T) {
 	cache, config := bootableWorld(t)
-	fresh := filepath.Join(t.TempDir(), "fresh")
-	if err := os.CopyFS(fresh, os.DirFS(cache)); err != nil {
-		t.Fatal(err)
-	}
+	fresh := copyCache(t, cache)
 	first, begun := map[string]map[string]string{}, time.Now()
 	for _, arch := range worldArches[bootloader.Firmware] {
 		first[arch] = buildAll(t, cache, arch, config, "UTC")
@@ -76,15 +73,35 @@ func buildAll(t *testing.T, cache, arch, config, zone string) map[string]string 
 		if err := cmd.Run(); err != nil {
 			t.Fatalf("build %q for %s: %v\n%s", group, arch, err, cmd.Stderr)
 		}
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries {
-			sums[fmt.Sprint(i, " ", e.Name())] = hashFile(t, filepath.Join(dir, e.Name()))
+		for name, sum := range hashDir(t, dir) {
+			sums[fmt.Sprint(i, " ", name)] = sum
 		}
 	}
 	return sums
+}
+
+// hashDir returns the hashes of the files in a directory.
+func hashDir(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := map[string]string{}
+	for _, e := range entries {
+		sums[e.Name()] = hashFile(t, filepath.Join(dir, e.Name()))
+	}
+	return sums
+}
+
+// copyCache returns a copy of a cache as it is now.
+func copyCache(t *testing.T, cache string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "cache")
+	if err := os.CopyFS(dir, os.DirFS(cache)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func hashFile(t *testing.T, name string) string {
