@@ -35,7 +35,7 @@ func bit(set bool, b uint64) uint64 {
 }
 
 func (s *stored) record() []byte {
-	b := fsimage.AppendBytes(binary.AppendUvarint(nil, uint64(s.size)), s.sum[:])
+	b := fsimage.AppendHead(s.size, s.sum[:])
 	b = binary.AppendUvarint(b, bit(s.holes, hasHoles)|bit(s.data, hasData))
 	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(s.start)), uint64(s.blocks))
 	b = binary.AppendUvarint(b, uint64(s.tail.length))
@@ -66,12 +66,9 @@ func run(extents []extent) int {
 // parseStored reads the record of a file of so many bytes.
 func parseStored(record []byte, size int64) (*stored, error) {
 	f := fsimage.NewFields(record)
-	s := &stored{size: f.Size()}
-	if s.size != size {
-		return nil, fmt.Errorf("%w: the content has %d bytes, not %d", ErrSize, s.size, size)
-	}
-	if n := copy(s.sum[:], f.Bytes()); n != len(s.sum) {
-		return nil, fmt.Errorf("%w: a checksum of %d bytes", fsimage.ErrRecord, n)
+	s := &stored{size: size}
+	if err := f.Head(size, s.sum[:]); err != nil {
+		return nil, err
 	}
 	kind := f.Uint()
 	s.holes, s.data = kind&hasHoles != 0, kind&hasData != 0

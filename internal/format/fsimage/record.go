@@ -65,6 +65,11 @@ func AppendBytes[T string | []byte](b []byte, field T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(field))), field...)
 }
 
+// AppendHead begins the record of the content of a file: its size and a hash.
+func AppendHead(size int64, sum []byte) []byte {
+	return AppendBytes(binary.AppendUvarint(nil, uint64(size)), sum)
+}
+
 // Fields takes a record apart. After the first field that is not there all
 // others are zero.
 type Fields struct {
@@ -118,6 +123,18 @@ func (f *Fields) Bytes() []byte {
 	b := f.rest[:n:n]
 	f.rest = f.rest[n:]
 	return b
+}
+
+// Head reads what [AppendHead] wrote, the hash into sum. Errors wrap [ErrSize]
+// if the file has not that size, else [ErrRecord].
+func (f *Fields) Head(size int64, sum []byte) error {
+	if got := f.Size(); got != size {
+		return fmt.Errorf("%w: the content has %d bytes, not %d", ErrSize, got, size)
+	}
+	if n := copy(sum, f.Bytes()); n != len(sum) {
+		return fmt.Errorf("%w: a checksum of %d bytes", ErrRecord, n)
+	}
+	return nil
 }
 
 // Count returns the next field, the number of things that follow, which take

@@ -2,7 +2,6 @@ package squashfs
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"github.com/linuxkit/linuxkit/internal/format/fsimage"
 )
@@ -21,7 +20,7 @@ type stored struct {
 func (s *stored) known() bool { return s.place.block == nil || s.place.block.size != 0 }
 
 func (s *stored) record() []byte {
-	b := fsimage.AppendBytes(binary.AppendUvarint(nil, uint64(s.size)), s.sum[:])
+	b := fsimage.AppendHead(s.size, s.sum[:])
 	if f := s.place.block; f != nil {
 		b = binary.AppendUvarint(append(b, 1), uint64(f.start))
 		return binary.AppendUvarint(binary.AppendUvarint(b, uint64(f.size)), uint64(s.place.offset))
@@ -38,12 +37,9 @@ func (s *stored) record() []byte {
 // parseStored reads the record of a file of so many bytes.
 func parseStored(record []byte, size int64) (*stored, error) {
 	f := fsimage.NewFields(record)
-	s := &stored{size: f.Size()}
-	if s.size != size {
-		return nil, fmt.Errorf("%w: the content has %d bytes, not %d", ErrSize, s.size, size)
-	}
-	if n := copy(s.sum[:], f.Bytes()); n != len(s.sum) {
-		return nil, fmt.Errorf("%w: a checksum of %d bytes", fsimage.ErrRecord, n)
+	s := &stored{size: size}
+	if err := f.Head(size, s.sum[:]); err != nil {
+		return nil, err
 	}
 	if f.Uint() == 1 {
 		s.place.block = &fragment{start: f.Size(), size: uint32(f.Uint())}
